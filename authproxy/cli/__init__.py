@@ -1,0 +1,49 @@
+"""The command line: one module per command, imported only when the command is called."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+import authproxy
+
+COMMANDS = {
+    "application": "applications registered with the embedded service",
+    "bypass": "bypass codes",
+    "check": "validate a configuration file",
+    "db": "database migrations",
+    "demo": "real RADIUS logins on loopback with a built-in directory",
+    "device": "devices and one-time code generators",
+    "explain": "the trail of recent logins",
+    "passwd": "store secrets encrypted",
+    "push": "pending push requests",
+    "radtest": "send one login as an appliance would",
+    "run": "the daemon in the foreground",
+    "token": "hardware tokens",
+    "user": "users of the embedded service",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports ``authproxy.cli.NAME`` when NAME is called, so that ``authproxy check`` does not load a database."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"authproxy.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(authproxy.__version__, prog_name="authproxy")
+def main() -> None:
+    """Multi-factor authentication between network appliances and a directory."""

@@ -1,0 +1,199 @@
+"""Typed settings: what a validated configuration means to the rooms that run it.
+
+Frozen values only. Paths are absolute, secrets are resolved, inherited ``[main]`` values are filled in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+
+from authproxy.model import Factor
+from authproxy.secret import Secret
+
+Address = IPv4Address | IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class MainSettings:
+    debug: bool = False
+    log_dir: Path | None = None  # None: no files
+    log_file: bool = True
+    log_stdout: bool = False
+    log_stdout_format: str = "json"  # json | text
+    log_syslog: bool = False
+    syslog_facility: str = "LOG_USER"
+    log_max_files: int = 6
+    log_max_size: int = 10_485_760
+    log_auth_events: bool = False
+    dictionary_dir: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """``[service]``: the embedded second-factor service."""
+
+    state_dir: Path
+    database: str  # SQLAlchemy URL
+    seed_key: Secret | None = None  # base64 of 32 bytes; None: kept in state_dir, encrypted
+    new_user_policy: str = "deny"  # deny | allow
+    username_normalization: str = "simple"  # simple | none
+    lockout_after: int = 10  # consecutive wrong passcodes; 0: never
+    lockout_seconds: int = 900
+    totp_window: int = 1  # steps either side
+    hotp_window: int = 10  # codes ahead
+    push_seconds: int = 60
+    challenge_seconds: int = 300
+    login_retention_days: int = 180
+
+
+class Failmode(StrEnum):
+    SAFE = "safe"
+    SECURE = "secure"
+
+
+class AuthType(StrEnum):
+    PLAIN = "plain"
+    NTLM2 = "ntlm2"
+    NTLM1 = "ntlm1"
+    SSPI = "sspi"
+
+
+class Transport(StrEnum):
+    CLEAR = "clear"
+    STARTTLS = "starttls"
+    LDAPS = "ldaps"
+
+
+@dataclass(frozen=True, slots=True)
+class AdClientSettings:
+    """``[ad_client]``. ``hosts`` in order of preference, (host, port)."""
+
+    name: str
+    hosts: tuple[tuple[str, int], ...]
+    search_dn: str
+    service_account_username: str
+    service_account_password: Secret
+    auth_type: AuthType = AuthType.NTLM2
+    bind_dn: str | None = None
+    transport: Transport = Transport.CLEAR
+    ssl_ca_certs_file: Path | None = None  # None: the operating system's
+    ssl_verify_hostname: bool = True
+    minimum_tls_version: str = "tls1.2"
+    cipher_list: str | None = None
+    timeout: float = 10.0
+    security_group_dn: str | None = None
+    ldap_filter: str | None = None
+    username_attribute: str = "sAMAccountName"
+    at_attribute: str | None = "userPrincipalName"
+    pw_codec: str = "utf-8"
+    debug: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamHost:
+    host: str
+    port: int
+    secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class RadiusClientSettings:
+    """``[radius_client]``: an upstream RADIUS server that checks the password."""
+
+    name: str
+    hosts: tuple[UpstreamHost, ...]
+    retries: int = 3
+    retry_wait: float = 2.0
+    nas_ip: Address | None = None
+    pass_through_all: bool = False
+    pass_through_attr_names: tuple[str, ...] = ()
+    pw_codec: str = "utf-8"
+    debug: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DuoOnlyClientSettings:
+    """``[duo_only_client]``: the appliance has checked the password."""
+
+    name: str
+
+
+ClientSettings = AdClientSettings | RadiusClientSettings | DuoOnlyClientSettings
+
+
+class ServerMode(StrEnum):
+    AUTO = "auto"
+    CHALLENGE = "challenge"
+    CONCAT = "concat"
+    DUO_ONLY = "duo_only"
+
+
+class RequireMessageAuthenticator(StrEnum):
+    YES = "yes"
+    NO = "no"
+    AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Appliance:
+    """One ``radius_ip_N`` with its ``radius_secret_N``: addresses ``first`` to ``last``, both included."""
+
+    first: Address
+    last: Address
+    secret: Secret
+    number: int  # the N of radius_ip_N
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteSettings:
+    """A second factor elsewhere: Duo's cloud, or another authproxy."""
+
+    ikey: str
+    skey: Secret
+    api_host: str
+    api_port: int = 443
+
+
+@dataclass(frozen=True, slots=True)
+class RadiusServerSettings:
+    """``[radius_server_auto]`` and its kin."""
+
+    name: str
+    mode: ServerMode
+    client: str | None  # the primary's section; None: the appliance has checked the password
+    appliances: tuple[Appliance, ...]
+    interface: str = ""  # "": every address
+    port: int = 1812
+    application: str = ""  # of the embedded service; the section's name by default
+    remote: RemoteSettings | None = None  # None: the embedded service
+    failmode: Failmode = Failmode.SAFE
+    factors: tuple[Factor, ...] = (Factor.PUSH, Factor.PHONE, Factor.PASSCODE)
+    delimiter: str = ","
+    delimited_password_length: int = 0
+    allow_concat: bool = True
+    exempt_usernames: tuple[str, ...] = ()
+    pass_through_all: bool = False
+    pass_through_attr_names: tuple[str, ...] = ()
+    client_ip_attr: str = "Calling-Station-Id"
+    pw_codec: str = "utf-8"
+    force_message_authenticator: RequireMessageAuthenticator = RequireMessageAuthenticator.AUTO
+    appliance_timeout: float = 55.0
+    api_timeout: float = 0.0
+    enroll_challenge: bool = True
+    prompt_format: str = "long"
+    debug: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that runs. Sections whose behavior is not there yet are listed in ``unsupported``."""
+
+    path: Path
+    main: MainSettings
+    service: ServiceSettings
+    clients: dict[str, ClientSettings] = field(default_factory=dict)
+    radius_servers: tuple[RadiusServerSettings, ...] = ()
+    unsupported: tuple[str, ...] = ()

@@ -1,0 +1,323 @@
+"""The words every room shares: a request, who it turned out to be, what was decided, and the trail.
+
+Nothing here does I/O or knows Twisted. Outcomes are classes, consumed by ``match``.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
+
+_LOGIN_ID_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
+
+def new_login_id() -> str:
+    """An ID of 10 characters that a user can read to the help desk over the phone."""
+    return "".join(_LOGIN_ID_ALPHABET[byte & 31] for byte in secrets.token_bytes(10))
+
+
+# ---------------------------------------------------------------- the trail
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that was done for a login: ``stage`` (``primary``, ``policy``, ``second factor`` ...),
+    ``result`` (one or two words), ``detail`` (for the log, never a secret), ``at`` seconds since the start."""
+
+    stage: str
+    result: str
+    detail: str
+    at: float
+
+
+class Trail:
+    """The steps of one login, in order, with timings in seconds of a monotonic clock."""
+
+    __slots__ = ("_now", "_started", "steps")
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._started = now()
+        self.steps: list[Step] = []
+
+    def add(self, stage: str, result: str, detail: str = "") -> None:
+        self.steps.append(Step(stage, result, detail, self._now() - self._started))
+
+    def elapsed(self) -> float:
+        return self._now() - self._started
+
+
+# ---------------------------------------------------------------- what came in
+
+
+@dataclass(frozen=True, slots=True)
+class AuthRequest:
+    """One login as an appliance or application asked for it.
+
+    ``password`` is the field as sent: it may hold ``password,123456``, a factor's name, or an answer to a
+    challenge. ``nas`` is the peer's network address; ``client_ip`` is the user's, where it is known.
+    ``relayed`` holds whole raw RADIUS attributes (type, length, value) that an upstream RADIUS server may see.
+    """
+
+    login_id: str
+    section: str
+    username: str
+    password: bytes = field(repr=False)
+    nas: str
+    client_ip: str | None
+    trail: Trail = field(repr=False, compare=False)
+    relayed: tuple[bytes, ...] = ()
+
+
+# ---------------------------------------------------------------- what the user typed besides the password
+
+
+class Factor(StrEnum):
+    PUSH = "push"
+    PHONE = "phone"
+    SMS = "sms"
+    PASSCODE = "passcode"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """``push``, ``phone3``, ``sms2`` ... or ``auto`` (``factor`` None). ``number`` counts capable devices from 1."""
+
+    factor: Factor | None
+    number: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Passcode:
+    """A code from a token, a phone, an SMS, or a bypass code, as typed."""
+
+    code: str = field(repr=False)
+
+
+Typed = Choice | Passcode
+
+AUTO = Choice(None)
+
+
+# ---------------------------------------------------------------- primary authentication
+
+
+class Reason(StrEnum):
+    """Why a login was refused, for log, trail and metrics; the user only ever reads ``Access denied.``"""
+
+    BAD_PASSWORD = "bad password"  # noqa: S105
+    EMPTY_PASSWORD = "empty password"  # noqa: S105
+    UNKNOWN_USER = "unknown user"
+    NOT_IN_GROUP = "not in the required group"
+    AMBIGUOUS_USER = "several directory entries match"
+    ACCOUNT_DISABLED = "account disabled"
+    ACCOUNT_EXPIRED = "account expired"
+    ACCOUNT_LOCKED = "account locked in the directory"
+    PASSWORD_EXPIRED = "password expired"  # noqa: S105
+    PASSWORD_MUST_CHANGE = "password must be changed"  # noqa: S105
+    LOGON_HOURS = "logon not permitted at this time"
+    REJECTED_UPSTREAM = "rejected by the upstream server"
+    PRIMARY_UNAVAILABLE = "no answer from the primary server"
+    NO_PASSCODE = "no passcode or factor was given"
+    BAD_PASSCODE = "wrong passcode"
+    REUSED_PASSCODE = "passcode was already used"
+    FACTOR_NOT_ALLOWED = "factor not allowed here"
+    FACTOR_NOT_AVAILABLE = "the user has no device for this factor"
+    NOT_ENROLLED = "user is not enrolled"
+    USER_DISABLED = "user is disabled"
+    USER_LOCKED_OUT = "user is locked out"
+    PUSH_DENIED = "push denied"
+    PUSH_FRAUD = "push reported as fraud"
+    TIMED_OUT = "no answer in time"
+    STALE_CHALLENGE = "unknown, used or expired challenge"
+    SECOND_FACTOR_UNAVAILABLE = "no answer from the second-factor service"
+    NOT_RECORDED = "the login could not be recorded"
+    UNSUPPORTED = "not supported"
+    INTERNAL_ERROR = "internal error"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A user whose password was right.
+
+    ``username`` is the directory's own spelling where there is one (the second factor is looked up by it).
+    ``attributes`` are whole raw RADIUS attributes from upstream, to be passed to the appliance on success.
+    """
+
+    username: str
+    dn: str | None = None
+    email: str | None = None
+    attributes: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Primary authentication said no. ``detail`` goes to log and trail only. ``attributes`` as in Identity."""
+
+    reason: Reason
+    detail: str = ""
+    attributes: tuple[bytes, ...] = ()
+
+
+class Primary(Protocol):
+    """Checks a password. Implementations live in ``primary/``."""
+
+    async def check(self, request: AuthRequest, password: bytes) -> Identity | Denied:
+        """Raises PrimaryUnavailable when nobody answered in time. An empty password is always Denied."""
+        ...
+
+
+# ---------------------------------------------------------------- second factor
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What policy wants of the second factor: what was typed, what is allowed in which order of preference,
+    and whether the appliance can show a prompt (``can_prompt``)."""
+
+    typed: Typed | None
+    factors: tuple[Factor, ...]
+    can_prompt: bool = False
+    prompt_format: str = "long"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """The second factor was given, or is not asked of this user (``factor`` says which: ``passcode``,
+    ``push``, ``bypass code``, ``bypass status``, ``not enrolled`` ...). ``message`` is shown to the user."""
+
+    factor: str
+    message: str = "Success. Logging you in..."
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The second factor was not given. ``message`` is shown to the user and must not tell
+    whether the user exists."""
+
+    reason: Reason
+    message: str = "Access denied."
+    factor: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The user must answer ``text``. ``resume`` is what the second factor needs to understand the answer."""
+
+    text: str
+    resume: Mapping[str, JsonValue]
+
+
+Verdict = Allowed | Refused | Prompt
+
+
+class SecondFactor(Protocol):
+    """Asks for something the user has. Implementations live in ``secondfactor/``."""
+
+    async def begin(self, who: Identity, ask: Ask, request: AuthRequest) -> Verdict:
+        """Raises SecondFactorUnavailable or StoreUnavailable; never raises because of what the user typed."""
+        ...
+
+    async def answer(
+        self, who: Identity, resume: Mapping[str, JsonValue], reply: str, request: AuthRequest
+    ) -> Verdict:
+        """The user's answer to a Prompt; may return another Prompt."""
+        ...
+
+
+# ---------------------------------------------------------------- what goes back
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    message: str
+    attributes: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    message: str = "Access denied."
+    attributes: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """``state`` is opaque, printable, at most 32 bytes, and redeemed once."""
+
+    text: str
+    state: bytes
+
+
+Outcome = Accept | Reject | Challenge
+
+
+class Authenticates(Protocol):
+    """What a front door (RADIUS, LDAP, HTTP) is handed: one per server section."""
+
+    async def start(self, request: AuthRequest) -> Outcome:
+        """A new login. Never raises; always ends within the section's ``appliance_timeout``."""
+        ...
+
+    async def resume(self, state: bytes, request: AuthRequest) -> Outcome:
+        """The answer to a challenge. Never raises; an unknown State is a Reject, never a new login."""
+        ...
+
+
+# ---------------------------------------------------------------- what is kept
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRecord:
+    """One decided login, as log and ``authproxy explain`` show it (``result``: accept, reject, challenge)."""
+
+    login_id: str
+    at: float
+    section: str
+    username: str
+    nas: str
+    client_ip: str | None
+    result: str
+    reason: str
+    factor: str
+    device: str
+    steps: tuple[Step, ...]
+    elapsed: float
+
+
+class Journal(Protocol):
+    """Where logins are recorded before they are answered."""
+
+    async def record(self, login: LoginRecord) -> None:
+        """Durable when it returns. Raises StoreUnavailable: the caller must not accept."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PendingChallenge:
+    """What a challenge State stands for; bound to the section, the appliance and the name as typed."""
+
+    section: str
+    nas: str
+    typed_username: str
+    who: Identity
+    resume: Mapping[str, JsonValue]
+    login_id: str
+
+
+class Challenges(Protocol):
+    """Open challenges: single use, expiring."""
+
+    async def issue(self, pending: PendingChallenge) -> bytes:
+        """A fresh State (24 printable ASCII bytes). Raises StoreUnavailable."""
+        ...
+
+    async def redeem(self, state: bytes) -> PendingChallenge | None:
+        """The challenge, exactly once; None if unknown, used or expired. Raises StoreUnavailable."""
+        ...

@@ -1,0 +1,44 @@
+"""Fixtures for every test. The first one fails a test on anything that was logged as a failure or dropped."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+from twisted.logger import LogEvent, LogLevel, globalLogPublisher
+
+
+class LoggedFailures:
+    """What was logged at ``critical`` level, or with a failure, during a test."""
+
+    def __init__(self) -> None:
+        self.events: list[LogEvent] = []
+
+    def __call__(self, event: LogEvent) -> None:
+        if event.get("log_failure") is not None or event.get("log_level") is LogLevel.critical:
+            self.events.append(event)
+
+    def flush(self) -> list[LogEvent]:
+        """For a test that expects a failure to be logged: takes the events away and returns them."""
+        gc.collect()
+        taken, self.events = self.events, []
+        return taken
+
+
+@pytest.fixture(autouse=True)
+def logged_failures() -> Iterator[LoggedFailures]:
+    """Fails the test if a failure was logged, or a Deferred was dropped with one."""
+    observer = LoggedFailures()
+    globalLogPublisher.addObserver(observer)
+    try:
+        yield observer
+        gc.collect()  # a dropped Deferred logs its failure when it is collected
+    finally:
+        globalLogPublisher.removeObserver(observer)
+    if observer.events:
+        lines = [
+            str(event["log_failure"].getTraceback()) if event.get("log_failure") else str(event)
+            for event in observer.events
+        ]
+        pytest.fail("logged during the test:\n" + "\n".join(lines))
