@@ -86,7 +86,8 @@ class Factor(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """``push``, ``phone3``, ``sms2`` ... or ``auto`` (``factor`` None). ``number`` counts capable devices from 1."""
+    """``push``, ``phone3``, ``sms2`` ... or ``auto`` (``factor`` None). ``number``
+    counts capable devices from 1."""
 
     factor: Factor | None
     number: int = 1

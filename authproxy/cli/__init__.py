@@ -26,7 +26,7 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """Imports ``authproxy.cli.NAME`` when NAME is called, so that ``authproxy check`` does not load a database."""
+    """Imports ``authproxy.cli.NAME`` when NAME is called: ``authproxy check`` loads no database."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)
