@@ -175,6 +175,9 @@ class Primary(Protocol):
 
 # ---------------------------------------------------------------- second factor
 
+SUCCESS = "Success. Logging you in..."  # administrators' scripts look for this line
+ACCESS_DENIED = "Access denied."  # all that a refused user is told
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
@@ -193,7 +196,7 @@ class Allowed:
     ``push``, ``bypass code``, ``bypass status``, ``not enrolled`` ...). ``message`` is shown to the user."""
 
     factor: str
-    message: str = "Success. Logging you in..."
+    message: str = SUCCESS
     device: str = ""
 
 
@@ -203,7 +206,7 @@ class Refused:
     whether the user exists."""
 
     reason: Reason
-    message: str = "Access denied."
+    message: str = ACCESS_DENIED
     factor: str = ""
     detail: str = ""
 
@@ -244,7 +247,7 @@ class Accept:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    message: str = "Access denied."
+    message: str = ACCESS_DENIED
     attributes: tuple[bytes, ...] = ()
 
 

@@ -1,0 +1,226 @@
+"""One login, from request to recorded outcome: primary, policy, second factor, journal."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+
+from authproxy.deadlines import Deadlines
+from authproxy.errors import AuthproxyError, PrimaryUnavailable, SecondFactorUnavailable, StoreUnavailable
+from authproxy.model import (
+    ACCESS_DENIED,
+    SUCCESS,
+    Accept,
+    Allowed,
+    Ask,
+    AuthRequest,
+    Challenge,
+    Challenges,
+    Denied,
+    Identity,
+    Journal,
+    LoginRecord,
+    Outcome,
+    PendingChallenge,
+    Primary,
+    Prompt,
+    Reason,
+    Refused,
+    Reject,
+    SecondFactor,
+    Verdict,
+)
+from authproxy.policy import Exempt, Forbidden, Rules, decide, is_factor_missing
+from authproxy.typed import FieldReader
+
+_log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An outcome, and what log and trail say about it."""
+
+    outcome: Outcome
+    reason: str = ""
+    factor: str = ""
+    device: str = ""
+
+
+def _rejected(reason: Reason, message: str = ACCESS_DENIED, factor: str = "") -> Decision:
+    return Decision(Reject(message), reason, factor)
+
+
+class Authenticator:
+    """The login pipeline of one server section. ``announce`` is told of every decided login."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        field_reader: FieldReader,
+        primary: Primary,
+        second_factor: SecondFactor,
+        challenges: Challenges,
+        journal: Journal,
+        announce: Callable[[LoginRecord], None],
+        deadlines: Deadlines,
+        wall_clock: Callable[[], float],
+    ) -> None:
+        self._rules = rules
+        self._fields = field_reader
+        self._primary = primary
+        self._second_factor = second_factor
+        self._challenges = challenges
+        self._journal = journal
+        self._announce = announce
+        self._deadlines = deadlines
+        self._wall_clock = wall_clock
+
+    async def start(self, request: AuthRequest) -> Outcome:
+        """A new login. See ``model.Authenticates``."""
+        return await self._conclude(request, await self._in_time(request, self._decide_new(request)))
+
+    async def resume(self, state: bytes, request: AuthRequest) -> Outcome:
+        """The answer to a challenge. See ``model.Authenticates``."""
+        try:
+            pending = await self._challenges.redeem(state)
+        except StoreUnavailable as error:
+            return await self._conclude(request, self._failed(request, "challenge", error, Reason.INTERNAL_ERROR))
+        if pending is None or not _is_bound_to(pending, request):
+            request.trail.add("challenge", "stale", "" if pending is None else "issued for another login")
+            return await self._conclude(request, _rejected(Reason.STALE_CHALLENGE))
+        same_login = replace(request, login_id=pending.login_id)
+        work = self._decide_answer(pending, same_login)
+        return await self._conclude(same_login, await self._in_time(same_login, work))
+
+    # ------------------------------------------------------------ the three stages
+
+    async def _decide_new(self, request: AuthRequest) -> Decision:
+        field = self._fields.read(request.password)
+        if is_factor_missing(self._rules, field.typed):
+            request.trail.add("policy", "refused", "the password field names no factor and holds no passcode")
+            return _rejected(Reason.NO_PASSCODE)
+        try:
+            who = await self._primary.check(request, field.password)
+        except PrimaryUnavailable as error:
+            return self._failed(request, "primary", error, Reason.PRIMARY_UNAVAILABLE)
+        if isinstance(who, Denied):
+            request.trail.add("primary", "denied", _explained(who.reason, who.detail))
+            return Decision(Reject(attributes=who.attributes), who.reason)
+        request.trail.add("primary", "ok", who.dn or who.username)
+        match decide(self._rules, who, request.username, field.typed):
+            case Exempt(why):
+                request.trail.add("policy", "exempt", why)
+                return Decision(Accept(SUCCESS, who.attributes), why, "exempt")
+            case Forbidden(reason, detail):
+                request.trail.add("policy", "refused", detail)
+                return _rejected(reason)
+            case Ask() as ask:
+                return await self._ask(request, who, self._second_factor.begin(who, ask, request))
+
+    async def _decide_answer(self, pending: PendingChallenge, request: AuthRequest) -> Decision:
+        reply = request.password.decode("utf-8", "replace")
+        answer = self._second_factor.answer(pending.who, pending.resume, reply, request)
+        return await self._ask(request, pending.who, answer)
+
+    async def _ask(self, request: AuthRequest, who: Identity, question: Awaitable[Verdict]) -> Decision:
+        try:
+            verdict = await question
+        except SecondFactorUnavailable as error:
+            return self._fall_back(request, who, error)
+        except StoreUnavailable as error:  # our own database: failmode is for a service that can't be reached
+            return self._failed(request, "second factor", error, Reason.SECOND_FACTOR_UNAVAILABLE)
+        match verdict:
+            case Allowed(factor, message, device):
+                request.trail.add("second factor", "allowed", f"{factor} {device}".strip())
+                return Decision(Accept(message, who.attributes), "", factor, device)
+            case Refused(reason, message, factor, detail):
+                request.trail.add("second factor", "refused", _explained(reason, detail))
+                return _rejected(reason, message, factor)
+            case Prompt():
+                return await self._challenge(request, who, verdict)
+
+    async def _challenge(self, request: AuthRequest, who: Identity, prompt: Prompt) -> Decision:
+        pending = PendingChallenge(
+            request.section, request.nas, request.username, who, prompt.resume, request.login_id
+        )
+        try:
+            state = await self._challenges.issue(pending)
+        except StoreUnavailable as error:
+            return self._failed(request, "challenge", error, Reason.NOT_RECORDED)
+        request.trail.add("second factor", "challenge", "waiting for the user's answer")
+        return Decision(Challenge(prompt.text, state))
+
+    # ------------------------------------------------------------ when something fails
+
+    def _fall_back(self, request: AuthRequest, who: Identity, error: AuthproxyError) -> Decision:
+        """``failmode``: what a right password is worth while nobody can be asked for more."""
+        refusal = self._failed(request, "second factor", error, Reason.SECOND_FACTOR_UNAVAILABLE)
+        if not self._rules.is_fail_open:
+            return refusal
+        request.trail.add("policy", "failmode safe", "the password alone was enough")
+        return Decision(Accept(SUCCESS, who.attributes), "failmode", "failmode")
+
+    def _failed(self, request: AuthRequest, stage: str, error: AuthproxyError, reason: Reason) -> Decision:
+        request.trail.add(stage, "unavailable", str(error))
+        _log.error("{section}: {stage}: {problem}", section=request.section, stage=stage, problem=str(error),
+                   login=request.login_id)  # fmt: skip
+        return _rejected(reason)
+
+    async def _in_time(self, request: AuthRequest, work: Coroutine[Any, Any, Decision]) -> Decision:
+        deciding: Deferred[Decision] = Deferred.fromCoroutine(work)
+        try:
+            return await self._deadlines.watch(deciding)
+        except CancelledError:
+            request.trail.add("deadline", "passed", "the appliance would stop waiting")
+            return _rejected(Reason.TIMED_OUT)
+        except Exception:
+            _log.failure("{section}: internal error", section=request.section, login=request.login_id)
+            request.trail.add("pipeline", "failed", "see the log")
+            return _rejected(Reason.INTERNAL_ERROR)
+
+    # ------------------------------------------------------------ the record
+
+    async def _conclude(self, request: AuthRequest, decision: Decision) -> Outcome:
+        """Records before answering: an Accept that could not be recorded is not given."""
+        record = self._record(request, decision)
+        try:
+            await self._journal.record(record)
+        except StoreUnavailable as error:
+            if not isinstance(decision.outcome, Reject):
+                decision = self._failed(request, "journal", error, Reason.NOT_RECORDED)
+                record = self._record(request, decision)
+        self._announce(record)
+        return decision.outcome
+
+    def _record(self, request: AuthRequest, decision: Decision) -> LoginRecord:
+        trail = request.trail
+        return LoginRecord(
+            login_id=request.login_id,
+            at=self._wall_clock(),
+            section=request.section,
+            username=request.username,
+            nas=request.nas,
+            client_ip=request.client_ip,
+            result=type(decision.outcome).__name__.lower(),
+            reason=decision.reason,
+            factor=decision.factor,
+            device=decision.device,
+            steps=tuple(trail.steps),
+            elapsed=trail.elapsed(),
+        )
+
+
+def _is_bound_to(pending: PendingChallenge, request: AuthRequest) -> bool:
+    return (pending.section, pending.nas, pending.typed_username) == (
+        request.section,
+        request.nas,
+        request.username,
+    )
+
+
+def _explained(reason: Reason, detail: str) -> str:
+    return f"{reason}: {detail}" if detail else str(reason)
