@@ -1,0 +1,127 @@
+"""Decided logins on their way to the log, ``authevents.log`` and the metrics."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twisted.logger import Logger
+
+from authproxy.log import Stamp
+from authproxy.metrics import Metrics
+from authproxy.model import SUCCESS, LoginRecord, Step
+
+_log = Logger()
+_PRIMARY, _SECONDARY = "Primary authentication", "Secondary authentication"
+_STATUS = {"ok": "Allow", "allowed": "Allow", "exempt": "Allow", "unavailable": "Error", "failmode safe": "Allow"}
+
+
+@dataclass(frozen=True, slots=True)
+class SectionNames:
+    """What ``authevents.log`` says of the section a login came through."""
+
+    section: str
+    client: str | None
+    ikey: str = ""
+
+
+class AuthEvents:
+    """``authevents.log``: one JSON object for each stage of a login, with the field names that parsers know."""
+
+    def __init__(self, write: Callable[[str], None], hostname: str | None = None) -> None:
+        self._write = write
+        self._hostname = hostname or socket.gethostname()
+        self._stamp = Stamp()
+
+    def note(self, login: LoginRecord, names: SectionNames) -> None:
+        for step in login.steps:
+            stage = _stage_of(step)
+            if stage is not None:
+                self._write(json.dumps(self._event(login, names, step, stage), ensure_ascii=False))
+
+    def _event(self, login: LoginRecord, names: SectionNames, step: Step, stage: str) -> dict[str, object]:
+        status = _STATUS.get(step.result, "Challenge" if step.result == "challenge" else "Reject")
+        return {
+            "timestamp": self._stamp(login.at),
+            "username": login.username,
+            "auth_stage": stage,
+            "status": status,
+            "msg": SUCCESS if stage == _SECONDARY and status == "Allow" else step.detail or step.result,
+            "factor": login.factor if stage == _SECONDARY else None,
+            "client_ip": login.client_ip or "None",
+            "hostname": self._hostname,
+            "server_section": names.section,
+            "server_section_ikey": names.ikey,
+            "client_section": names.client,
+            "login_id": login.login_id,
+            "nas_ip": login.nas,
+            "reason": login.reason,
+            "log_namespace": "authproxy.authevents",
+            "log_level": {"name": "info"},
+        }
+
+
+def _stage_of(step: Step) -> str | None:
+    if step.stage == "primary":
+        return _PRIMARY
+    if step.stage in ("second factor", "challenge") or step.result in ("exempt", "failmode safe"):
+        return _SECONDARY
+    return None
+
+
+class LoginLog:
+    """Announces the decided logins of one section."""
+
+    def __init__(
+        self, names: SectionNames, metrics: Metrics, events: AuthEvents | None, is_debug: bool = False
+    ) -> None:
+        self._names = names
+        self._metrics = metrics
+        self._events = events
+        self._is_debug = is_debug
+        self._seconds = metrics.login_seconds.labels(names.section)
+
+    def __call__(self, login: LoginRecord) -> None:
+        self._metrics.logins.labels(login.section, login.result, login.reason, login.factor).inc()
+        self._seconds.observe(login.elapsed)
+        if self._is_debug:
+            self._explain(login)
+        if login.result == "accept":
+            text = "{section}: {username} from {nas}: {msg} ({factor} {device}, {elapsed:.0f} ms)"
+        else:
+            text = "{section}: {username} from {nas}: {result}: {msg} ({elapsed:.0f} ms)"
+        _log.info(
+            text,
+            login=login.login_id,
+            section=login.section,
+            username=login.username,
+            nas=login.nas,
+            result=login.result,
+            msg=SUCCESS if login.result == "accept" else _why(login),
+            factor=login.factor,
+            device=login.device,
+            elapsed=login.elapsed * 1000,
+        )
+        if self._events is not None:
+            self._events.note(login, self._names)
+
+    def _explain(self, login: LoginRecord) -> None:
+        for step in login.steps:
+            _log.debug(
+                "{section}: {at:.1f} ms: {stage}: {result} {detail}",
+                login=login.login_id,
+                section=login.section,
+                at=step.at * 1000,
+                stage=step.stage,
+                result=step.result,
+                detail=step.detail,
+            )
+
+
+def _why(login: LoginRecord) -> str:
+    last = login.steps[-1] if login.steps else None
+    if last is None or not last.detail or last.detail.startswith(login.reason):
+        return last.detail if last is not None and last.detail else login.reason
+    return f"{login.reason}: {last.detail}" if login.reason else last.detail
