@@ -56,6 +56,7 @@ def connect(path: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA trusted_schema = OFF")
+            connection.execute("PRAGMA cache_size = -8000")
         except BaseException:
             connection.close()
             raise
@@ -72,7 +73,7 @@ def open_sqlite(url: str, *, create: bool = True, check: bool = True) -> sqlite3
     """
     path = sqlite_path(url)
     if create:
-        _make_file(path)
+        make_file(path)
     connection = connect(path)
     try:
         found = version(connection)
@@ -118,7 +119,7 @@ def _check_version(found: str | None, path: Path) -> None:
         )
 
 
-def _make_file(path: Path) -> None:
+def make_file(path: Path) -> None:
     """The file and its directory, readable by this user only."""
     try:
         path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)

@@ -1,0 +1,113 @@
+"""The journal of decided logins: written before they are answered, read by ``authproxy explain``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from authproxy.model import LoginRecord, Step
+from authproxy.store.statements import Connection, SqlValue, compiled
+from authproxy.store.tables import logins
+from authproxy.store.writer import Writer
+
+_COLUMNS = [column.name for column in logins.columns if column.name != "id"]
+_INSERT = compiled(logins.insert().values({name: bindparam(name) for name in _COLUMNS}))
+_PRUNE = compiled(
+    logins.delete().where(
+        logins.c.id.in_(
+            sa.select(logins.c.id)
+            .where(logins.c.at < bindparam("before"))
+            .order_by(logins.c.at)
+            .limit(bindparam("most"))
+        )
+    )
+)
+_PRUNED_PER_JOB = 500
+
+
+class StoreJournal:
+    """Implements ``model.Journal``."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    async def record(self, login: LoginRecord) -> None:
+        row = _to_row(login)
+
+        def insert(connection: Connection) -> None:
+            connection.execute(_INSERT, row)
+
+        await self._writer.run(insert)
+
+    async def prune(self, before: float) -> int:
+        """Deletes logins older than ``before`` (epoch seconds), few at a time so that logins are not held up.
+
+        How many there were.
+        """
+        deleted = 0
+        while True:
+            count = await self._writer.run(_pruning(before))
+            deleted += count
+            if count < _PRUNED_PER_JOB:
+                return deleted
+
+
+def _pruning(before: float) -> Callable[[Connection], int]:
+    return lambda connection: connection.execute(_PRUNE, {"before": before, "most": _PRUNED_PER_JOB}).rowcount
+
+
+def _to_row(login: LoginRecord) -> dict[str, SqlValue]:
+    return {
+        "login_id": login.login_id,
+        "at": login.at,
+        "section": login.section,
+        "username": login.username,
+        "nas": login.nas,
+        "client_ip": login.client_ip,
+        "result": login.result,
+        "reason": login.reason,
+        "factor": login.factor,
+        "device": login.device,
+        "elapsed": login.elapsed,
+        "steps": _encode([(step.stage, step.result, step.detail, round(step.at, 6)) for step in login.steps]),
+    }
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+# ---------------------------------------------------------------- readers, for commands and pages
+
+
+def find_logins(
+    connection: sa.Connection,
+    *,
+    login_id: str | None = None,
+    username: str | None = None,
+    limit: int = 20,
+) -> Sequence[LoginRecord]:
+    """The newest ``limit`` logins, newest first; of one ID (in any case) or one user, spelled as it was typed
+    or without its domain."""
+    query = sa.select(*(logins.c[name] for name in _COLUMNS)).order_by(logins.c.id.desc()).limit(limit)
+    if login_id is not None:
+        query = query.where(logins.c.login_id == login_id.upper())
+    if username is not None:
+        name = username.lower()
+        typed = sa.func.lower(logins.c.username)
+        query = query.where(
+            sa.or_(
+                typed == name,
+                typed.endswith("\\" + name, autoescape=True),
+                typed.startswith(name + "@", autoescape=True),
+            )
+        )
+    return [_from_row(row) for row in connection.execute(query).mappings()]
+
+
+def _from_row(row: sa.RowMapping) -> LoginRecord:
+    values = dict(row)
+    values["steps"] = tuple(Step(*step) for step in json.loads(values["steps"]))
+    return LoginRecord(**values)
