@@ -186,10 +186,11 @@ def _factors(text: str) -> tuple[Factor, ...]:
     for part in _parts(text.lower()):
         if part == "auto":
             chosen.extend(_AUTO_FACTORS)
-        elif part in Factor:
+            continue
+        try:
             chosen.append(Factor(part))
-        else:
-            raise BadValue(FACTORS.wanted)
+        except ValueError:
+            raise BadValue(FACTORS.wanted) from None
     if not chosen:
         raise BadValue(FACTORS.wanted)
     return tuple(dict.fromkeys(chosen))

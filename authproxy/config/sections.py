@@ -7,7 +7,7 @@ exists as ``KEY_protected`` and ``KEY_file`` (with a number: ``radius_secret_pro
 from __future__ import annotations
 
 from authproxy.config import options as kind
-from authproxy.config.schema import Option, Role, SectionType, Shape, section_base
+from authproxy.config.schema import Form, Option, Role, SectionType, Shape, section_base
 
 _REMOTE = "second factors of a remote service are not supported yet"
 _FAILOVER, _NUMBERED = Shape.FAILOVER, Shape.NUMBERED
@@ -178,7 +178,8 @@ RADIUS_SERVER = (
 MAIN = SectionType(
     "main",
     Role.GLOBAL,
-    "Options of the whole process. The options debug, interface and http_... hold for every section that does not set them itself.",
+    "Options of the whole process. `debug`, `interface` and `http_...` hold for every section that does not set "
+    "them itself.",
     (
         Option("debug", kind.BOOLEAN, "log each step and attribute by name; not for permanent use", "false"),
         Option("interface", kind.INTERFACE, "address that servers listen on", default_note="every address"),
@@ -654,5 +655,5 @@ def is_secret(section: str, key: str) -> bool:
     type_ = section_type(section)
     resolved = type_.resolve(key) if type_ else None
     if resolved:
-        return resolved.option.secret
+        return resolved.option.secret and resolved.form is not Form.FILE
     return any(word in key for word in ("secret", "password", "skey", "passphrase", "seed"))

@@ -29,6 +29,7 @@ class MainSettings:
     log_max_size: int = 10_485_760
     log_auth_events: bool = False
     dictionary_dir: Path | None = None
+    support_gpg_recipient: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class ServiceSettings:
     push_seconds: int = 60
     challenge_seconds: int = 300
     login_retention_days: int = 180
+    gnupg_home: Path | None = None  # None: state_dir/gnupg
+    passphrase_file: str = ""  # a path, or credential:NAME
 
 
 class Failmode(StrEnum):
