@@ -27,15 +27,19 @@ class Places:
         """For the configuration file at ``config``, in the process's own surroundings."""
         return cls(config.absolute(), Path.cwd(), os.environ)
 
-    def to_read(self, text: str) -> Path:
-        path = Path(text).expanduser()
+    def candidates(self, text: str) -> tuple[Path, ...]:
+        """Where a file that is read may be, the preferred place first."""
+        path = Path(text)
         if path.is_absolute():
-            return path
-        beside, above = self.config.parent / path, self.config.parent.parent / path
-        return above if above.exists() and not beside.exists() else beside
+            return (path,)
+        return self.config.parent / path, self.config.parent.parent / path
+
+    def to_read(self, text: str) -> Path:
+        candidates = self.candidates(text)
+        return next((path for path in candidates if path.exists()), candidates[0])
 
     def to_write(self, text: str) -> Path:
-        return self.working_dir / Path(text).expanduser()
+        return self.working_dir / text
 
     def state_dir(self, service: SectionValues) -> Path:
         given = service.optional_text("state_dir")

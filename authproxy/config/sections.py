@@ -70,9 +70,15 @@ OUTBOUND = (
     ),
 )
 KEYS = (
-    Option("ikey", kind.TEXT, "integration key of a remote service; without it the embedded service is used"),
+    Option(
+        "ikey",
+        kind.TEXT,
+        "key of a remote service; a section with it is not started yet, without it the embedded service is used",
+    ),
     Option("skey", kind.SECRET, "secret key that belongs to ikey", secret=True),
-    Option("api_host", kind.API_HOST, "host of the remote service; local: the embedded service"),
+    Option(
+        "api_host", kind.API_HOST, "host of the remote service; local: the embedded service", default_note="local"
+    ),
 )
 SERVICE_ACCOUNT = (
     Option("service_account_username", kind.TEXT, "account for directory lookups"),
