@@ -7,13 +7,14 @@ whole login), and the statements stay portable.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql import ClauseElement
 
 SqlValue = str | int | float | bytes | None
-Row = tuple[SqlValue, ...]
+Parameters = Mapping[str, SqlValue]
+Row = tuple[Any, ...]  # typed where it is unpacked, as a database gives it
 
 _DIALECT = sqlite.dialect(paramstyle="named")
 
@@ -30,7 +31,7 @@ class Rows(Protocol):
 class Connection(Protocol):
     """What a job gets: a transaction that is already open."""
 
-    def execute(self, sql: str, parameters: Mapping[str, SqlValue] = ..., /) -> Rows: ...
+    def execute(self, sql: str, parameters: Parameters = ..., /) -> Rows: ...
 
 
 def compiled(statement: ClauseElement) -> str:

@@ -1,0 +1,30 @@
+"""Lockout: after so many wrong passcodes in a row nobody may guess on for a while. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Strikes:
+    """A user's wrong passcodes in a row; ``locked_until`` in epoch seconds."""
+
+    failures: int = 0
+    locked_until: float | None = None
+
+    def is_locked(self, now: float) -> bool:
+        return self.locked_until is not None and now < self.locked_until
+
+
+@dataclass(frozen=True, slots=True)
+class LockoutRule:
+    """``after`` wrong codes in a row lock a user out for ``seconds``; never if ``after`` is 0."""
+
+    after: int
+    seconds: float
+
+    def strike(self, strikes: Strikes, now: float) -> Strikes:
+        """One more wrong code. A lockout that is over has wiped the slate."""
+        failures = 1 if strikes.locked_until is not None else strikes.failures + 1
+        locked = self.after > 0 and failures >= self.after
+        return Strikes(failures, now + self.seconds if locked else None)
