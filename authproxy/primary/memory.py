@@ -20,10 +20,10 @@ class MemoryPrimary:
 
     async def check(self, request: AuthRequest, password: bytes) -> Identity | Denied:
         """See ``model.Primary``."""
-        if not self.is_reachable:
-            raise PrimaryUnavailable("the table of users is switched off")
         if not password:
             return Denied(Reason.EMPTY_PASSWORD)
+        if not self.is_reachable:
+            raise PrimaryUnavailable("the table of users is switched off")
         expected = self._users.get(request.username)
         is_right = compare_digest(expected if expected is not None else b"", password)
         if expected is None:

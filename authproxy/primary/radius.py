@@ -54,6 +54,8 @@ class RadiusPrimary:
         name = request.username.encode("utf-8", "surrogateescape")
         if not 0 < len(name) <= MAX_VALUE:
             return Denied(Reason.UNKNOWN_USER, f"RADIUS can't carry a user name of {len(name)} bytes")
+        if b"\0" in name:  # servers stop reading there: they would accept somebody else than we ask for a factor
+            return Denied(Reason.UNKNOWN_USER, "the user name holds a NUL character")
         if self._codec is not None:
             password = _transcoded(password, self._codec)
         if len(password) > MAX_PASSWORD:
