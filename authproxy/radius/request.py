@@ -1,0 +1,135 @@
+"""An Access-Request as the rest of the house knows it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from unicodedata import category
+
+from authproxy.config.settings import RadiusServerSettings
+from authproxy.model import AuthRequest, Trail, new_login_id
+from authproxy.radius.attributes import MICROSOFT, Dictionary
+from authproxy.radius.clients import Client
+from authproxy.radius.packet import (
+    CHAP_PASSWORD,
+    EAP_MESSAGE,
+    PROXY_STATE,
+    STATE,
+    USER_NAME,
+    USER_PASSWORD,
+    VENDOR_SPECIFIC,
+    Packet,
+    PacketError,
+)
+from authproxy.radius.passthrough import PassThrough
+from authproxy.radius.password import reveal
+from authproxy.radius.vendors import ClientAddress, unwrap_static_challenge
+
+MOST_PROXY_STATES: Final = 16
+MOST_PROXY_STATE_OCTETS: Final = 2048
+_AT_MOST_ONCE = frozenset((USER_NAME, USER_PASSWORD, STATE))
+_METHODS = {CHAP_PASSWORD: "CHAP", EAP_MESSAGE: "EAP"}
+_MICROSOFT_METHODS = {
+    MICROSOFT.to_bytes(4, "big") + b"\x01": "MS-CHAP",
+    MICROSOFT.to_bytes(4, "big") + b"\x19": "MS-CHAPv2",
+}
+_UNPRINTABLE = frozenset(("Cc", "Zl", "Zp"))
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What of a request matters here. ``password`` is still hidden; ``method`` is what was sent in its place."""
+
+    username: bytes | None
+    password: bytes | None
+    state: bytes | None
+    proxy_states: tuple[bytes, ...]
+    method: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A request that can only be rejected; ``why`` tells the administrator what to change."""
+
+    login_id: str
+    why: str
+
+
+def read_fields(packet: Packet) -> Fields:
+    """The fields of an Access-Request. Raises PacketError when it holds one twice, or too many Proxy-States."""
+    found: dict[int, bytes] = {}
+    proxy_states: list[bytes] = []
+    method = None
+    for raw in packet.attributes:
+        type_ = raw[0]
+        if type_ in _AT_MOST_ONCE:
+            if type_ in found:
+                raise PacketError("User-Name, User-Password or State twice")
+            found[type_] = raw[2:]
+        elif type_ == PROXY_STATE:
+            proxy_states.append(raw)
+        elif type_ in _METHODS:
+            method = _METHODS[type_]
+        elif type_ == VENDOR_SPECIFIC and raw[2:7] in _MICROSOFT_METHODS:
+            method = _MICROSOFT_METHODS[raw[2:7]]
+    if proxy_states and (
+        len(proxy_states) > MOST_PROXY_STATES or sum(map(len, proxy_states)) > MOST_PROXY_STATE_OCTETS
+    ):
+        raise PacketError("too many Proxy-States")
+    return Fields(found.get(USER_NAME), found.get(USER_PASSWORD), found.get(STATE), tuple(proxy_states), method)
+
+
+class RequestReader:
+    """Makes AuthRequests for one section. ``now`` is a steady clock, for the trail."""
+
+    def __init__(
+        self,
+        settings: RadiusServerSettings,
+        dictionary: Dictionary,
+        pass_through: PassThrough,
+        now: Callable[[], float],
+    ) -> None:
+        self._settings = settings
+        self._pass_through = pass_through
+        self._now = now
+        self._client_address = ClientAddress(dictionary, settings.client_ip_attr)
+
+    def read(self, packet: Packet, fields: Fields, client: Client) -> AuthRequest | Unusable:
+        """Raises PacketError when User-Password has a wrong length."""
+        login_id = new_login_id()
+        if fields.password is None:
+            return Unusable(login_id, _no_password(fields.method))
+        username = decode_username(fields.username or b"")
+        if not username:
+            return Unusable(login_id, "there is no User-Name in it, or one with control characters")
+        password = reveal(fields.password, client.secret, packet.authenticator)
+        if password.startswith(b"SCRV1:"):
+            password = unwrap_static_challenge(password, self._settings)
+        return AuthRequest(
+            login_id=login_id,
+            section=self._settings.name,
+            username=username,
+            password=password,
+            nas=client.address,
+            client_ip=self._client_address.find(packet.attributes),
+            trail=Trail(self._now),
+            relayed=self._pass_through.of_request(packet.attributes),
+        )
+
+
+def decode_username(value: bytes) -> str:
+    """A User-Name as text: UTF-8, or else Latin-1. Empty when it holds control characters."""
+    try:
+        name = value.decode("utf-8")
+    except UnicodeDecodeError:
+        name = value.decode("latin-1")
+    if not name.isprintable() and any(category(character) in _UNPRINTABLE for character in name):
+        return ""
+    return name.strip()
+
+
+def _no_password(method: str | None) -> str:
+    if method is None:
+        return "there is no User-Password in it: set the appliance to PAP"
+    return f"it uses {method}, and only PAP is supported here: set the appliance to PAP"
