@@ -34,17 +34,17 @@ def _pem_files(section: SectionValues, places: Places, findings: Findings) -> No
         given = section.given.get((name, 0))
         if given is None or not isinstance(given.value, str) or section.type.by_name[name].pending:
             continue
-        wrong = _wrong_pem(places.candidates(given.value), is_key=name in _KEYS)
+        wrong = _wrong_pem(given.value, places, is_key=name in _KEYS)
         if wrong:
             findings.error(given.line, section.name, given.key, wrong)
 
 
-def _wrong_pem(candidates: tuple[Path, ...], *, is_key: bool) -> str:
-    path = next((path for path in candidates if path.exists()), candidates[0])
+def _wrong_pem(text: str, places: Places, *, is_key: bool) -> str:
+    path = places.to_read(text)
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        return f"there is no {' nor '.join(str(path) for path in candidates)}"
+        return f"there is no {' nor '.join(str(path) for path in places.candidates(text))}"
     except OSError as error:
         return f"can't read {path}: {error.strerror}"
     try:

@@ -104,6 +104,8 @@ class _Reader:
             return
         if content.startswith(_COMMENT_MARKS):
             self._comment(number, content)
+        elif "\0" in content:
+            self._findings.error(number, self._name, "", "contains a NUL character: this is not a text file")
         elif content.startswith("["):
             self._header(number, content)
         else:

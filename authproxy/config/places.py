@@ -36,7 +36,7 @@ class Places:
 
     def to_read(self, text: str) -> Path:
         candidates = self.candidates(text)
-        return next((path for path in candidates if path.exists()), candidates[0])
+        return next((path for path in candidates if is_there(path)), candidates[0])
 
     def to_write(self, text: str) -> Path:
         return self.working_dir / text
@@ -81,3 +81,12 @@ class Places:
         if not secret:
             raise SecretError(f"{path} is empty")
         return secret
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is something at ``path`` as far as this process may look."""
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
