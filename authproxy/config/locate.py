@@ -17,7 +17,7 @@ def find(
     explicit: Path | None = None,
     environ: Mapping[str, str] = os.environ,
     working_dir: Path | None = None,
-    system_wide: Path = SYSTEM_WIDE,
+    system_wide: Path | None = None,
 ) -> Path:
     """The file to read: the one that was named (``--config``), ``$AUTHPROXY_CONFIG``,
     ``/etc/authproxy/authproxy.cfg``, ``./conf/authproxy.cfg``, ``./authproxy.cfg``.
@@ -30,7 +30,7 @@ def find(
     if environ.get(ENVIRONMENT):
         return Path(environ[ENVIRONMENT])
     here = working_dir or Path.cwd()
-    candidates = [system_wide, *(here / path for path in LOCAL)]
+    candidates = [system_wide or SYSTEM_WIDE, *(here / path for path in LOCAL)]
     for candidate in candidates:
         if candidate.is_file():
             return candidate
