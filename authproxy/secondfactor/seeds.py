@@ -1,0 +1,80 @@
+"""What must not be readable in the database: seeds of code generators, and bypass codes.
+
+Both hang on one key of 32 bytes, which is itself a protected secret (``[service] seed_key``). Seeds are sealed
+with AES-256-GCM and bound to their device, so that a row can't be given another device's seed; bypass codes are
+kept as HMAC-SHA-256 under a key of their own.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from base64 import b64decode
+from collections import OrderedDict
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from authproxy.errors import SecretError
+
+KEY_LENGTH: Final = 32
+_VERSION = b"\x01"
+_NONCE = 12
+_REMEMBERED = 4096
+
+
+def read_key(text: str) -> bytes:
+    """``seed_key`` as it is configured: base64 of 32 bytes. Raises SecretError."""
+    try:
+        key = b64decode(text, validate=True)
+    except ValueError:
+        key = b""
+    if len(key) != KEY_LENGTH:
+        raise SecretError("seed_key: wanted 32 bytes in base64, as `openssl rand -base64 32` prints them")
+    return key
+
+
+class SeedBox:
+    """Seals and opens seeds, and hashes bypass codes. Not for use by two threads at once."""
+
+    def __init__(self, key: bytes) -> None:
+        """``key``: 32 bytes."""
+        self._cipher = AESGCM(_derived(key, b"authproxy seeds"))
+        self._code_key = _derived(key, b"authproxy bypass codes")
+        self._opened: OrderedDict[tuple[str, bytes], bytes] = OrderedDict()
+
+    def encrypt(self, device_id: str, seed: bytes) -> bytes:
+        nonce = os.urandom(_NONCE)
+        return _VERSION + nonce + self._cipher.encrypt(nonce, seed, device_id.encode())
+
+    def decrypt(self, device_id: str, blob: bytes) -> bytes:
+        """The seed of a device. Raises SecretError when it was sealed for another device or with another key."""
+        known = self._opened.get((device_id, blob))
+        if known is not None:
+            return known
+        seed = self._open(device_id, blob)
+        self._opened[device_id, blob] = seed
+        if len(self._opened) > _REMEMBERED:
+            self._opened.popitem(last=False)
+        return seed
+
+    def _open(self, device_id: str, blob: bytes) -> bytes:
+        if blob[:1] != _VERSION:
+            raise SecretError(f"the seed of device {device_id} was written by another version, or is damaged")
+        try:
+            return self._cipher.decrypt(blob[1 : 1 + _NONCE], blob[1 + _NONCE :], device_id.encode())
+        except (InvalidTag, ValueError):
+            raise SecretError(
+                f"the seed of device {device_id} can't be read: it was encrypted with another seed_key, or is damaged"
+            ) from None
+
+    def code_hash(self, user_id: str, code: str) -> bytes:
+        """The keyed hash under which a user's bypass code is stored."""
+        return hmac.digest(self._code_key, f"{user_id}\0{code}".encode(), "sha256")
+
+
+def _derived(key: bytes, purpose: bytes) -> bytes:
+    return HKDF(hashes.SHA256(), KEY_LENGTH, salt=None, info=purpose).derive(key)
