@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
@@ -15,17 +15,6 @@ from authproxy.store.writer import Writer
 
 _COLUMNS = [column.name for column in logins.columns if column.name != "id"]
 _INSERT = compiled(logins.insert().values({name: bindparam(name) for name in _COLUMNS}))
-_PRUNE = compiled(
-    logins.delete().where(
-        logins.c.id.in_(
-            sa.select(logins.c.id)
-            .where(logins.c.at < bindparam("before"))
-            .order_by(logins.c.at)
-            .limit(bindparam("most"))
-        )
-    )
-)
-_PRUNED_PER_JOB = 500
 
 
 class StoreJournal:
@@ -41,22 +30,6 @@ class StoreJournal:
             connection.execute(_INSERT, row)
 
         await self._writer.run(insert)
-
-    async def prune(self, before: float) -> int:
-        """Deletes logins older than ``before`` (epoch seconds), few at a time so that logins are not held up.
-
-        How many there were.
-        """
-        deleted = 0
-        while True:
-            count = await self._writer.run(_pruning(before))
-            deleted += count
-            if count < _PRUNED_PER_JOB:
-                return deleted
-
-
-def _pruning(before: float) -> Callable[[Connection], int]:
-    return lambda connection: connection.execute(_PRUNE, {"before": before, "most": _PRUNED_PER_JOB}).rowcount
 
 
 def _to_row(login: LoginRecord) -> dict[str, SqlValue]:
