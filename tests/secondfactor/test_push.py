@@ -1,0 +1,315 @@
+"""Pushes: asked once, joined, decided once by anybody, expired, given up."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import pytest_twisted
+from local_service import NOW, LocalService
+from twisted.internet import reactor
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.internet.task import Clock, deferLater
+
+from authproxy.errors import StoreUnavailable
+from authproxy.secondfactor.push import POLL_SECONDS
+from authproxy.secondfactor.pushes import (
+    Decided,
+    NoSuchPush,
+    Push,
+    PushStatus,
+    TooLate,
+    decide_push,
+    pending_pushes,
+)
+from authproxy.secondfactor.wakeup import listen, poke, socket_path
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def service(tmp_path: Path, clock: Clock) -> Iterator[LocalService]:
+    service = LocalService(tmp_path, clock)
+    service.add_user()
+    yield service
+    pytest_twisted.blockon(Deferred.fromCoroutine(service.stop()))
+
+
+def ask_push(service: LocalService, client_ip: str = "198.51.100.7", user: str = "alice") -> Deferred[PushStatus]:
+    return service.pushes.begin(f"US{user.upper()}", user, "vpn", client_ip, "192.0.2.1", "LOGIN")
+
+
+async def settled(service: LocalService) -> None:
+    """Waits until the writer has done everything it was asked for."""
+    await service.writer.run(lambda connection: None)
+
+
+async def pending(service: LocalService) -> list[Push]:
+    await settled(service)
+    with service.database.reading() as connection:
+        return pending_pushes(connection, service.now())
+
+
+def decide(service: LocalService, push_id: str, status: PushStatus = PushStatus.APPROVED) -> object:
+    """As a command in another process does."""
+    with service.database.writing() as connection:
+        return decide_push(connection, push_id, status, "root", service.now())
+
+
+async def tick(service: LocalService, clock: Clock, seconds: float) -> None:
+    service.now.now += seconds
+    clock.advance(seconds)
+    await settled(service)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_pending_push_shows_who_asks_for_what(service: LocalService) -> None:
+    waiting = ask_push(service)
+    (push,) = await pending(service)
+    assert push == Push(push.id, "USALICE", "alice", "vpn", "198.51.100.7", "192.0.2.1", "LOGIN", NOW, NOW + 60)
+    assert await service.pushes.decide(push.id, PushStatus.APPROVED, "test") == Decided()
+    assert await waiting is PushStatus.APPROVED
+    assert await pending(service) == []
+    assert service.value("SELECT decided_by FROM pushes") == "test"
+    assert service.pushes.pending() == 0
+
+
+@pytest.mark.parametrize("status", [PushStatus.APPROVED, PushStatus.DENIED, PushStatus.FRAUD])
+@pytest_twisted.ensureDeferred
+async def test_a_decision_of_another_process_arrives_by_wakeup_and_is_final(
+    service: LocalService, status: PushStatus
+) -> None:
+    waiting = ask_push(service)
+    (push,) = await pending(service)
+    assert decide(service, push.id.lower(), status) == Decided()
+    service.pushes.wake([push.id])
+    assert await waiting is status
+    assert decide(service, push.id, PushStatus.APPROVED) == TooLate(status)
+    assert await service.pushes.decide(push.id, PushStatus.APPROVED, "x") == TooLate(status)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_decision_nobody_told_of_is_found_within_half_a_second(
+    service: LocalService, clock: Clock
+) -> None:
+    waiting = ask_push(service)
+    (push,) = await pending(service)
+    decide(service, push.id)
+    await tick(service, clock, POLL_SECONDS)
+    assert await waiting is PushStatus.APPROVED
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_wakeup_without_a_decision_changes_nothing(service: LocalService) -> None:
+    waiting = ask_push(service)
+    (push,) = await pending(service)
+    service.pushes.wake([push.id, "UNKNOWN"])
+    await settled(service)
+    assert not waiting.called
+    assert decide(service, push.id) == Decided()
+    service.pushes.wake([push.id])
+    assert await waiting is PushStatus.APPROVED
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_same_login_again_joins_the_pending_push(service: LocalService) -> None:
+    first, again = ask_push(service), ask_push(service)
+    other = ask_push(service, client_ip="203.0.113.9")
+    pushes = await pending(service)
+    assert [push.client_ip for push in pushes] == ["198.51.100.7", "203.0.113.9"]
+    await service.pushes.decide(pushes[0].id, PushStatus.APPROVED, "test")
+    assert (await first, await again) == (PushStatus.APPROVED, PushStatus.APPROVED)
+    assert not other.called
+    await service.pushes.decide(pushes[1].id, PushStatus.DENIED, "test")
+    assert await other is PushStatus.DENIED
+    new = ask_push(service)
+    assert len(await pending(service)) == 1
+    new.cancel()
+    with pytest.raises(CancelledError):
+        await new
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_push_expires_and_cannot_be_approved_then(service: LocalService, clock: Clock) -> None:
+    waiting = ask_push(service)
+    (push,) = await pending(service)
+    service.now.now += 60
+    assert decide(service, push.id) == TooLate(PushStatus.EXPIRED)
+    assert await service.pushes.decide(push.id, PushStatus.APPROVED, "x") == TooLate(PushStatus.EXPIRED)
+    clock.advance(60)
+    assert await waiting is PushStatus.EXPIRED
+    assert service.value("SELECT status FROM pushes") == "expired"
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_approval_in_the_last_moment_counts(service: LocalService, clock: Clock) -> None:
+    waiting = ask_push(service)
+    (push,) = await pending(service)
+    service.now.now += 59.9
+    assert decide(service, push.id) == Decided()
+    clock.advance(60)  # nobody told of it, and now it is due
+    assert await waiting is PushStatus.APPROVED
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_push_is_withdrawn_when_the_last_login_gives_up(service: LocalService) -> None:
+    first, again = ask_push(service), ask_push(service)
+    (push,) = await pending(service)
+    first.cancel()
+    with pytest.raises(CancelledError):
+        await first
+    assert len(await pending(service)) == 1
+    again.cancel()
+    with pytest.raises(CancelledError):
+        await again
+    assert await pending(service) == []
+    assert decide(service, push.id) == TooLate(PushStatus.CANCELLED)
+    assert service.pushes.pending() == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_push_of_a_deleted_user_is_cancelled(service: LocalService) -> None:
+    waiting = ask_push(service)
+    (push,) = await pending(service)
+    service.change("DELETE FROM users")
+    assert decide(service, push.id) == NoSuchPush()
+    service.pushes.wake([push.id])
+    assert await waiting is PushStatus.CANCELLED
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_push_that_cannot_be_stored_fails_all_who_wait(service: LocalService) -> None:
+    await settled(service)
+    (service.state_dir / "authproxy.db").unlink()
+    first, again = ask_push(service), ask_push(service)
+    for waiting in (first, again):
+        with pytest.raises(StoreUnavailable):
+            await waiting
+    assert service.pushes.pending() == 0
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_restart_closes_what_had_expired(service: LocalService) -> None:
+    waiting = ask_push(service)
+    await settled(service)
+    service.now.now += 61
+    service.pushes.start()
+    await settled(service)
+    assert service.value("SELECT status FROM pushes") == "expired"
+    waiting.addErrback(lambda failure: failure.trap(CancelledError))
+    waiting.cancel()
+    await settled(service)
+
+
+@pytest_twisted.ensureDeferred
+async def test_two_approvers_at_once_one_decides(service: LocalService) -> None:
+    waiting = ask_push(service)
+    (push,) = await pending(service)
+    results = await gatherResults(
+        [
+            Deferred.fromCoroutine(service.pushes.decide(push.id, status, "x"))
+            for status in (PushStatus.DENIED, PushStatus.APPROVED, PushStatus.FRAUD)
+        ]
+    )
+    assert results == [Decided(), TooLate(PushStatus.DENIED), TooLate(PushStatus.DENIED)]
+    assert await waiting is PushStatus.DENIED
+
+
+# ---------------------------------------------------------------- across processes
+
+
+APPROVE_ALL = """
+import sys
+from pathlib import Path
+from authproxy.secondfactor.pushes import PushStatus, decide_push, pending_pushes
+from authproxy.secondfactor.wakeup import poke
+from authproxy.store.engine import Database
+now = float(sys.argv[2])
+state_dir = Path(sys.argv[1])
+database = Database(f"sqlite:///{state_dir / 'authproxy.db'}")
+with database.writing() as connection:
+    ids = [push.id for push in pending_pushes(connection, now)]
+    for push_id in ids:
+        decide_push(connection, push_id, PushStatus.APPROVED, "root", now)
+poke(state_dir, ids)
+"""
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_command_in_another_process_wakes_the_daemon(service: LocalService) -> None:
+    """The desk's own clock stands still: only the datagram can bring the news."""
+    port = listen(reactor, service.state_dir, service.pushes.wake)
+    assert port is not None
+    assert socket_path(service.state_dir).stat().st_mode & 0o777 == 0o600
+    waiting = [ask_push(service, client_ip=str(n)) for n in range(700)]
+    assert len(await pending(service)) == 700
+    command = [sys.executable, "-c", APPROVE_ALL, str(service.state_dir), str(service.now())]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE)
+    assert set(await gatherResults(waiting)) == {PushStatus.APPROVED}
+    assert running.wait(10) == 0
+    assert running.stderr is not None
+    running.stderr.close()
+    await port.stopListening()
+
+
+def test_poking_where_nobody_listens_does_no_harm(tmp_path: Path) -> None:
+    poke(tmp_path, ["A"])
+    socket_path(tmp_path).touch()
+    poke(tmp_path, ["A"])
+    assert socket_path(tmp_path).exists()
+
+
+@pytest_twisted.ensureDeferred
+async def test_garbage_at_the_socket_wakes_nobody_and_a_stale_socket_is_replaced(service: LocalService) -> None:
+    socket_path(service.state_dir).touch()
+    heard: list[str] = []
+    port = listen(reactor, service.state_dir, heard.extend)
+    assert port is not None
+    poke(service.state_dir, ["x" * 5000, "GOOD", ""])
+    for _ in range(100):
+        if heard:
+            break
+        await deferLater(reactor, 0.01)
+    assert "GOOD" in heard
+    assert all(len(push_id) <= 40 for push_id in heard)
+    service.pushes.wake(heard)
+    await port.stopListening()
+
+
+def test_a_path_too_long_for_a_socket_leaves_the_polling(tmp_path: Path) -> None:
+    assert listen(reactor, tmp_path / ("d" * 120), lambda ids: None) is None
+
+
+# ---------------------------------------------------------------- many
+
+
+@pytest_twisted.ensureDeferred
+async def test_ten_thousand_pending_pushes_are_each_answered_at_once(tmp_path: Path) -> None:
+    """The whole figure, RADIUS included, is the benchmark's; here the desk's own share must be small."""
+    (tmp_path / "many").mkdir()
+    service = LocalService(tmp_path / "many", reactor)
+    service.add_user()
+    waiting = [ask_push(service, client_ip=str(n)) for n in range(10_000)]
+    assert len(await pending(service)) == 10_000
+    latencies = []
+    for push in (await pending(service))[:200]:
+        decide(service, push.id)
+        begun = time.perf_counter()
+        service.pushes.wake([push.id])
+        assert await waiting[int(push.client_ip)] is PushStatus.APPROVED
+        latencies.append(time.perf_counter() - begun)
+    assert sorted(latencies)[197] < 0.1
+    rest = [deferred for deferred in waiting if not deferred.called]
+    assert len(rest) == service.pushes.pending() == 9_800
+    for deferred in rest:
+        deferred.addErrback(lambda failure: failure.trap(CancelledError))
+        deferred.cancel()
+    assert await pending(service) == []
+    await service.stop()
