@@ -1,0 +1,84 @@
+# Everything runs in .venv; nothing has to be activated. `make help` lists the targets.
+
+PYTHON ?= python3
+BIN := .venv/bin
+UV := uv==0.9.7
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+
+.PHONY: help install dev peers demo test lint types unit bench soak lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make install   .venv with $(BIN)/authproxy, from the locked requirements"
+	@echo "make demo      real RADIUS logins on loopback, then stays up"
+	@echo "make test      everything that is checked: lint, types, tests (as root: installs the peers it needs)"
+	@echo "make bench     speed and memory, beside FreeRADIUS"
+	@echo "make soak      a million damaged packets"
+	@echo "make lock      newer versions into the lock files"
+	@echo "make clean     removes .venv and caches"
+
+# ---------------------------------------------------------------- what runs
+
+install: .venv/.installed
+
+.venv/.created:
+	@tests/make-venv.sh $(PYTHON)
+	@touch $@
+
+.venv/.requirements: .venv/.created requirements.lock requirements-build.lock
+	@echo "installing requirements.lock into .venv"
+	@$(PIP) install --require-hashes -r requirements-build.lock -r requirements.lock
+	@touch $@
+
+.venv/.installed: .venv/.requirements pyproject.toml README.md authproxy/__init__.py
+	@$(PIP) install --no-index --no-deps --no-build-isolation --editable .
+	@touch $@
+	@echo "installed: $(BIN)/authproxy"
+
+demo: install
+	@$(BIN)/authproxy demo
+
+# ---------------------------------------------------------------- what is checked
+
+dev: .venv/.dev
+
+.venv/.dev: .venv/.installed requirements-dev.lock
+	@echo "installing requirements-dev.lock into .venv"
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+peers:
+	@tests/install-peers.sh
+
+test: dev peers lint types unit
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: dev
+	$(BIN)/mypy
+
+unit: dev peers
+	$(BIN)/python -m pytest -q --durations=10
+
+bench: install peers
+	$(BIN)/python -m bench
+
+soak: dev
+	$(BIN)/python bench/fuzz_radius.py
+
+# ---------------------------------------------------------------- upkeep
+
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+  --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+lock: .venv/.created
+	@$(PIP) install "$(UV)"
+	$(COMPILE) pyproject.toml -o requirements.lock
+	$(COMPILE) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	printf 'editables\nhatchling\n' | $(COMPILE) - -o requirements-build.lock
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
