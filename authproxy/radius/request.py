@@ -95,6 +95,11 @@ class RequestReader:
         self._now = now
         self._client_address = ClientAddress(dictionary, settings.client_ip_attr)
 
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The name in ``client_ip_attr``, when no dictionary has it."""
+        return () if self._client_address.is_known else (self._settings.client_ip_attr,)
+
     def read(self, packet: Packet, fields: Fields, client: Client) -> AuthRequest | Unusable:
         """Raises PacketError when User-Password has a wrong length."""
         login_id = new_login_id()

@@ -95,6 +95,7 @@ class RadiusServer(DatagramProtocol):
         self._received = {code: received.labels(section.name, name) for code, name in CODE_NAMES.items()}
         self._received_other = received.labels(section.name, "other")
         metrics.pending.labels(section.name).set_function(lambda: self.pending)
+        _warn_of_unknown_names(section.name, (*relay.unknown, *self._reader.unknown))
 
     @property
     def pending(self) -> int:
@@ -262,3 +263,13 @@ class RadiusServer(DatagramProtocol):
 
     def _count_drop(self, reason: str) -> None:
         self._metrics.radius_dropped.labels(self._name, reason).inc()
+
+
+def _warn_of_unknown_names(section: str, names: tuple[str, ...]) -> None:
+    for name in names:
+        _log.warn(
+            "{section}: no dictionary has an attribute named {attribute}: it is left out;"
+            " see [main] dictionary_dir",
+            section=section,
+            attribute=name,
+        )
