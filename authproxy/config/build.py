@@ -17,7 +17,7 @@ from authproxy.config.reveal import Reveal, Secrets
 from authproxy.config.schema import Role
 from authproxy.config.settings import MainSettings, ServiceSettings, Settings
 from authproxy.config.validate import check
-from authproxy.config.values import Checked, SectionValues
+from authproxy.config.values import Checked, SectionValues, writes_log_files
 from authproxy.errors import ConfigError
 from authproxy.secret import Secret
 
@@ -135,10 +135,9 @@ def _read(path: Path) -> bytes:
 def _main(checked: Checked, places: Places) -> MainSettings:
     main = checked.main
     dictionaries = main.optional_text("dictionary_dir")
-    writes_files = main.flag("log_file") or main.flag("log_auth_events")
     return MainSettings(
         debug=main.flag("debug"),
-        log_dir=places.log_dir(main, checked.service) if writes_files else None,
+        log_dir=places.log_dir(main, checked.service) if writes_log_files(main) else None,
         log_file=main.flag("log_file"),
         log_stdout=main.flag("log_stdout"),
         log_stdout_format=main.text("log_stdout_format"),

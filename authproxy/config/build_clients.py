@@ -38,7 +38,7 @@ def _directory(section: SectionValues, secrets: Secrets, places: Places) -> AdCl
         name=section.name,
         hosts=tuple((section.text("host", number), port) for number in section.numbers("host")),
         search_dn=section.text("search_dn"),
-        service_account_username=section.text("service_account_username"),
+        service_account_username=_account_name(section),
         service_account_password=secrets.required(section, "service_account_password"),
         auth_type=AuthType(section.text("auth_type")),
         bind_dn=section.optional_text("bind_dn"),
@@ -55,6 +55,14 @@ def _directory(section: SectionValues, secrets: Secrets, places: Places) -> AdCl
         pw_codec=section.text("pw_codec"),
         debug=section.flag("debug"),
     )
+
+
+def _account_name(section: SectionValues) -> str:
+    """With the domain that NTLM would have been told, for a simple bind needs one."""
+    name, domain = section.text("service_account_username"), section.text("ntlm_domain")
+    if domain and section.text("auth_type") != "plain" and name and not any(mark in name for mark in "\\@="):
+        return f"{domain}\\{name}"
+    return name
 
 
 def _upstream(section: SectionValues, secrets: Secrets) -> RadiusClientSettings:

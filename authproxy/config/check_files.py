@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from authproxy.config.places import Places
 from authproxy.config.problems import Findings
 from authproxy.config.schema import Form
-from authproxy.config.values import Checked, SecretSource, SectionValues
+from authproxy.config.values import Checked, SecretSource, SectionValues, writes_log_files
 from authproxy.errors import SecretError
 
 _CERTIFICATES = ("ssl_ca_certs_file", "ssl_cert_path", "certs", "http_ca_certs_file")
@@ -71,10 +71,10 @@ def _secret_files(section: SectionValues, places: Places, findings: Findings) ->
 
 def _directories(checked: Checked, places: Places, findings: Findings) -> None:
     main, service = checked.main, checked.service
-    for section, name, path in (
-        (service, "state_dir", places.state_dir(service)),
-        (main, "log_dir", places.log_dir(main, service)),
-    ):
+    needed = [(service, "state_dir", places.state_dir(service))]
+    if writes_log_files(main):
+        needed.append((main, "log_dir", places.log_dir(main, service)))
+    for section, name, path in needed:
         wrong = _not_writable(path)
         if wrong:
             findings.error(section.line_of(name), section.name, name, wrong)

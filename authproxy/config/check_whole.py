@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from authproxy.config import hints
-from authproxy.config.problems import Findings, quoted
+from authproxy.config.ini import Document
+from authproxy.config.problems import Findings, printable, quoted
 from authproxy.config.schema import Role
 from authproxy.config.values import SectionValues
 
@@ -20,11 +21,11 @@ _FITTING = {
 _WITHOUT_CLIENT = ("radius_server_duo_only",)
 
 
-def check_whole(sections: Sequence[SectionValues], findings: Findings) -> None:
+def check_whole(sections: Sequence[SectionValues], document: Document, findings: Findings) -> None:
     clients = [section for section in sections if section.type.role is Role.CLIENT]
     servers = [section for section in sections if section.type.role is Role.SERVER]
     for server in servers:
-        _client_of(server, clients, findings)
+        _client_of(server, clients, document, findings)
     if not servers:
         line = sections[0].line if sections else 1
         message = "no server section: nobody can log in through this configuration"
@@ -35,7 +36,9 @@ def check_whole(sections: Sequence[SectionValues], findings: Findings) -> None:
 # ---------------------------------------------------------------- who checks the password
 
 
-def _client_of(server: SectionValues, clients: Sequence[SectionValues], findings: Findings) -> None:
+def _client_of(
+    server: SectionValues, clients: Sequence[SectionValues], document: Document, findings: Findings
+) -> None:
     by_name = {client.name: client for client in clients}
     if server.is_given("client"):
         name = server.text("client").lower()
@@ -43,7 +46,7 @@ def _client_of(server: SectionValues, clients: Sequence[SectionValues], findings
         if client is None:
             if server.type.name in _WITHOUT_CLIENT and name == "duo_only_client":
                 return
-            _unknown_client(server, name, list(by_name), findings)
+            _unknown_client(server, name, list(by_name), document, findings)
             return
         line = server.line_of("client")
     elif server.type.name in _WITHOUT_CLIENT:
@@ -60,9 +63,17 @@ def _client_of(server: SectionValues, clients: Sequence[SectionValues], findings
         findings.error(line, server.name, "client", message, wanted=wanted)
 
 
-def _unknown_client(server: SectionValues, name: str, known: list[str], findings: Findings) -> None:
-    guess = hints.closest(name, known)
-    message = f"there is no section [{name if len(name) < 60 else name[:60]}]{hints.did_you_mean(guess)}"
+def _unknown_client(
+    server: SectionValues, name: str, known: list[str], document: Document, findings: Findings
+) -> None:
+    shown = printable(name)
+    commented = next((header for header in document.commented_headers if header.name == name), None)
+    if any(section.name == name for section in document.sections):
+        message = f"[{shown}] is not a client section: it can't check passwords"
+    elif commented:
+        message = f"there is no section [{shown}]: its header is commented out on line {commented.line}"
+    else:
+        message = f"there is no section [{shown}]{hints.did_you_mean(hints.closest(name, known))}"
     wanted = f"one of {', '.join(known)}" if known else "a client section such as [ad_client]"
     findings.error(server.line_of("client"), server.name, "client", message, quoted(name), wanted)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 _SHOWN_LENGTH = 80
+_MESSAGE_LENGTH = 500
 
 
 class Severity(StrEnum):
@@ -61,8 +62,9 @@ class Findings:
         found: str = "",
         wanted: str = "",
     ) -> None:
+        told = printable(message, _MESSAGE_LENGTH)  # it may quote names of the file
         self.problems.append(
-            Problem(severity, self.file, line, printable(section), printable(key), message, found, wanted)
+            Problem(severity, self.file, line, printable(section), printable(key), told, found, wanted)
         )
 
     def error(self, line: int, section: str, key: str, message: str, found: str = "", wanted: str = "") -> None:
@@ -75,9 +77,9 @@ class Findings:
         self.add(Severity.INFO, line, section, key, message)
 
 
-def printable(text: str) -> str:
+def printable(text: str, longest: int = _SHOWN_LENGTH) -> str:
     """Text of a file, safe to print: cut short, with control and invisible characters escaped."""
-    cut = text if len(text) <= _SHOWN_LENGTH else text[: _SHOWN_LENGTH - 3] + "..."
+    cut = text if len(text) <= longest else text[: longest - 3] + "..."
     if cut.isprintable():
         return cut
     return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in cut)

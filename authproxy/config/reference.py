@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from authproxy.config.schema import Form, Option, SectionType, Shape
-from authproxy.config.sections import KEYS, MAIN, RADIUS_SERVER, SECTION_TYPES
+from authproxy.config.schema_global import MAIN
+from authproxy.config.schema_shared import KEYS, RADIUS_SERVER
+from authproxy.config.sections import SECTION_TYPES
 
 EXAMPLE = Path("conf/authproxy.cfg.example")
 REFERENCE = Path("docs/options.md")
@@ -33,7 +35,7 @@ _EXAMPLE_HEAD = """\
 _LIVE = {
     "ad_client": {
         "host": "dc1.example.com",
-        "service_account_username": "svc-authproxy",
+        "service_account_username": "svc-authproxy@example.com",
         "service_account_password": "change-me",
         "search_dn": "DC=example,DC=com",
         "auth_type": "plain",
@@ -62,6 +64,7 @@ _SAMPLES = {
     "ldap_filter": "(department=IT)",
     "log_dir": "/var/log/authproxy",
     "nas_ip": "192.0.2.1",
+    "ntlm_domain": "EXAMPLE",
     "pass_through_attr_names": "Class,Filter-Id",
     "passphrase_file": "credential:authproxy-passphrase",
     "port": "636",
@@ -71,7 +74,7 @@ _SAMPLES = {
     "security_group_dn": "CN=VPN Users,OU=Groups,DC=example,DC=com",
     "seed_key": "",
     "service_account_password": "change-me",
-    "service_account_username": "svc-authproxy",
+    "service_account_username": "svc-authproxy@example.com",
     "ssl_ca_certs_file": "directory-ca.pem",
     "state_dir": "/var/lib/authproxy",
     "support_gpg_recipient": "support@example.com",
@@ -134,7 +137,7 @@ def _comment(text: str) -> list[str]:
 _REFERENCE_HEAD = """\
 # Options of authproxy.cfg
 
-<!-- Written by `python -m authproxy.config.reference` from authproxy/config/sections.py: change it there. -->
+<!-- Written by `python -m authproxy.config.reference` from the schema in authproxy/config: change it there. -->
 
 The file consists of `[section]` headers and `key=value` lines. Comments begin with `;` or `#` and stand on lines
 of their own. Section names and keys are the same in any case. A value takes the rest of its line, without quotes;

@@ -9,7 +9,8 @@ from authproxy.config.check_whole import check_whole
 from authproxy.config.ini import Document, Section
 from authproxy.config.problems import Findings, in_file_order
 from authproxy.config.schema import section_base
-from authproxy.config.sections import MAIN, SERVICE, section_type
+from authproxy.config.schema_global import MAIN, SERVICE
+from authproxy.config.sections import section_type
 from authproxy.config.values import Checked, SectionValues
 
 
@@ -32,7 +33,7 @@ def check(document: Document, *, syntax_only: bool = False) -> Checked:
             section.main = main if section is not main else None
             check_section(section, findings, syntax_only=syntax_only)
         if sections:
-            check_whole(sections, findings)
+            check_whole(sections, document, findings)
     problems = tuple(in_file_order(findings.problems))
     return Checked(document.source, problems, tuple(sections), main, service)
 

@@ -130,3 +130,7 @@ class Checked:
     @property
     def usable(self) -> bool:
         return not has_errors(self.problems)
+
+
+def writes_log_files(main: SectionValues) -> bool:
+    return main.flag("log_file") or main.flag("log_auth_events")

@@ -137,6 +137,12 @@ pw_codec=latin-1
     )
 
 
+def test_domain_of_ntlm_completes_the_service_account(write: Write) -> None:
+    directory = load(write(DIRECTORY + "ntlm_domain=FIRM\n" + SERVER)).clients["ad_client"]
+    assert isinstance(directory, AdClientSettings)
+    assert directory.service_account_username == "FIRM\\lookup"
+
+
 def test_ldaps_has_its_own_default_port(write: Write) -> None:
     directory = load(write(DIRECTORY + "transport=ldaps\n" + SERVER)).clients["ad_client"]
     assert isinstance(directory, AdClientSettings)

@@ -110,6 +110,11 @@ def test_directory_without_the_right_to_write_is_an_error(
     ]
 
 
+def test_log_directory_does_not_matter_without_log_files(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert errors(write("[main]\nlog_dir=file\nlog_file=no\n")) == []
+
+
 def test_checking_makes_no_directory(write: Write, tmp_path: Path) -> None:
     assert examine(write("[main]\n")).usable
     assert sorted(path.name for path in tmp_path.iterdir()) == ["conf"]

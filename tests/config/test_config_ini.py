@@ -5,7 +5,7 @@ from __future__ import annotations
 import configparser
 import string
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from authproxy.config import ini
@@ -62,6 +62,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=40).map("".join)))
+@example("[MAIL\n\ufeffd=\n 0=")  # names of the file in a message
 @settings(max_examples=400, deadline=None)
 def test_no_text_makes_parser_or_checks_raise_and_every_problem_has_its_line(text: str) -> None:
     document = ini.parse(text, "f.cfg")

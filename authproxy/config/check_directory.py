@@ -1,0 +1,69 @@
+"""How a directory is reached, and how LDAP applications are served: what would surprise."""
+
+from __future__ import annotations
+
+from authproxy.config.problems import Findings, quoted
+from authproxy.config.values import SectionValues
+
+
+def check_directory(section: SectionValues, findings: Findings) -> None:
+    transport, kind = section.text("transport"), section.text("auth_type")
+    if transport == "clear":
+        if not _on_this_host(section):
+            _clear_text(section, kind, findings)
+    elif kind != "plain":
+        message = f"{kind} is not supported yet: accounts are bound with a simple bind inside TLS instead"
+        findings.info(section.line_of("auth_type"), section.name, "auth_type", message)
+    _account_name(section, findings)
+    if section.is_given("port"):
+        port = section.integer("port")
+        if (port, transport) in ((636, "clear"), (636, "starttls"), (389, "ldaps")):
+            message = f"unusual with transport={transport}: 389 is for clear and starttls, 636 for ldaps"
+            findings.warning(section.line_of("port"), section.name, "port", message)
+    if transport != "clear" and not section.flag("ssl_verify_hostname"):
+        line = section.line_of("ssl_verify_hostname")
+        message = "any certificate of a trusted authority is taken for the directory's"
+        findings.warning(line, section.name, "ssl_verify_hostname", message)
+    if transport != "clear" and section.text("minimum_tls_version") in ("ssl3", "tls1.0", "tls1.1"):
+        line = section.line_of("minimum_tls_version")
+        message = "TLS older than 1.2 is not offered; 1.2 is used"
+        findings.warning(line, section.name, "minimum_tls_version", message)
+
+
+def _account_name(section: SectionValues, findings: Findings) -> None:
+    name = section.text("service_account_username")
+    has_domain = section.is_given("ntlm_domain") and section.text("auth_type") != "plain"
+    if (
+        name
+        and not has_domain
+        and not section.is_mentioned("bind_dn")
+        and not any(mark in name for mark in "\\@=")
+    ):
+        message = "a simple bind may not know an account by its bare name"
+        wanted = "user@domain, DOMAIN\\user, a DN, or bind_dn="
+        line, key = section.line_of("service_account_username"), "service_account_username"
+        findings.warning(line, section.name, key, message, quoted(name), wanted)
+
+
+def _on_this_host(section: SectionValues) -> bool:
+    hosts = [section.text("host", number) for number in section.numbers("host")]
+    return all(host == "localhost" or host.startswith("127.") or host == "::1" for host in hosts)
+
+
+def _clear_text(section: SectionValues, kind: str, findings: Findings) -> None:
+    message = "passwords cross the network in clear text: set transport=ldaps or transport=starttls"
+    if kind != "plain":
+        message += f" (auth_type={kind} is not supported yet: accounts are bound with a simple bind, unsealed)"
+    name = next((name for name in ("transport", "auth_type") if section.is_given(name)), "")
+    findings.warning(section.line_of(name) if name else section.line, section.name, name, message)
+
+
+def check_ldap_listener(section: SectionValues, findings: Findings) -> None:
+    has_certificate = section.is_given("ssl_cert_path") or section.is_given("ssl_key_path")
+    for name, other in (("ssl_cert_path", "ssl_key_path"), ("ssl_key_path", "ssl_cert_path")):
+        if section.is_given(name) and not section.is_mentioned(other):
+            findings.error(section.line_of(name), section.name, name, f"needs {other}, too")
+    if has_certificate and not section.is_given("ssl_port") and str(section.integer("port")).endswith("636"):
+        port = section.integer("port")
+        message = f"port={port} is the listener for LDAP and StartTLS; LDAPS listens on ssl_port, now 636"
+        findings.warning(section.line_of("port"), section.name, "port", message, wanted=f"ssl_port={port}")

@@ -1,0 +1,198 @@
+"""The sections of which there is one: the process, the embedded service, and what it sends."""
+
+from __future__ import annotations
+
+from authproxy.config import options as kind
+from authproxy.config.schema import Option, Role, SectionType
+from authproxy.config.schema_shared import NOT_YET, OUTBOUND
+
+SYSLOG_FACILITIES = tuple(
+    f"LOG_{name}"
+    for name in (
+        *("KERN", "USER", "MAIL", "DAEMON", "AUTH", "SYSLOG", "LPR", "NEWS", "UUCP", "CRON", "AUTHPRIV", "FTP"),
+        *(f"LOCAL{number}" for number in range(8)),
+    )
+)
+
+MAIN = SectionType(
+    "main",
+    Role.GLOBAL,
+    "Options of the whole process. `debug`, `interface` and `http_...` hold for every section that does not set "
+    "them itself.",
+    (
+        Option("debug", kind.BOOLEAN, "log each step and attribute by name; not for permanent use", "false"),
+        Option("interface", kind.INTERFACE, "address that servers listen on", default_note="every address"),
+        Option("log_dir", kind.PATH, "directory of the log files", default_note="`log` in the state directory"),
+        Option("log_file", kind.BOOLEAN, "write authproxy.log", "true"),
+        Option("log_max_files", kind.whole_number(0, 10_000), "rotated log files to keep; 0: all", "6"),
+        Option(
+            "log_max_size",
+            kind.whole_number(0, 10**12),
+            "bytes at which a log file is rotated; 0: never",
+            "10485760",
+        ),
+        Option("log_auth_events", kind.BOOLEAN, "write authevents.log, one JSON object per line", "false"),
+        Option("log_stdout", kind.BOOLEAN, "log to standard output, too", "false"),
+        Option("log_stdout_format", kind.one_of("json", "text"), "format of the log on standard output", "json"),
+        Option("log_syslog", kind.BOOLEAN, "log to the local syslog, too", "false"),
+        Option("syslog_facility", kind.one_of(*SYSLOG_FACILITIES), "syslog facility", "LOG_USER"),
+        Option(
+            "dictionary_dir",
+            kind.PATH,
+            "directory of more RADIUS dictionaries, in FreeRADIUS syntax",
+            default_note="none",
+        ),
+        Option(
+            "support_gpg_recipient",
+            kind.TEXT,
+            "GPG key that support bundles are encrypted to",
+            default_note="none",
+        ),
+        Option(
+            "log_sso_events",
+            kind.BOOLEAN,
+            "write ssoevents.log",
+            "false",
+            pending="single sign-on is not provided",
+        ),
+        Option(
+            "test_connectivity_on_startup",
+            kind.BOOLEAN,
+            "reach every peer at start and log what is wrong",
+            "false",
+            pending=NOT_YET,
+        ),
+        Option("fips_mode", kind.BOOLEAN, "use FIPS-validated cryptography only", "false", pending=NOT_YET),
+        *OUTBOUND,
+    ),
+    repeatable=False,
+)
+
+SERVICE = SectionType(
+    "service",
+    Role.GLOBAL,
+    "The embedded second-factor service: its store, its policy and its web side.",
+    (
+        Option(
+            "state_dir",
+            kind.PATH,
+            "directory of the database, keys and logs",
+            default_note="`$STATE_DIRECTORY` under systemd, else `var` in the working directory",
+        ),
+        Option(
+            "database",
+            kind.DATABASE,
+            "where users, devices and logins are stored",
+            default_note="sqlite:///STATE_DIR/authproxy.db",
+            secret=True,
+        ),
+        Option(
+            "seed_key",
+            kind.SECRET,
+            "base64 of 32 bytes: the key that encrypts device seeds in the database",
+            default_note="made at first use and kept in the state directory",
+            secret=True,
+        ),
+        Option(
+            "gnupg_home",
+            kind.PATH,
+            "GnuPG directory with the key pair of protected values",
+            default_note="`gnupg` in the state directory",
+        ),
+        Option(
+            "passphrase_file",
+            kind.PATH,
+            "file with the passphrase of that key; credential:NAME reads a systemd credential",
+            default_note="none",
+        ),
+        Option(
+            "new_user_policy",
+            kind.one_of("deny", "allow"),
+            "users whom the service does not know: deny rejects, allow accepts the password alone",
+            "deny",
+        ),
+        Option(
+            "username_normalization",
+            kind.one_of("simple", "none"),
+            "simple: DOMAIN\\user, user@domain and user are one user; none: names as they come",
+            "simple",
+        ),
+        Option(
+            "lockout_after",
+            kind.whole_number(0, 1000),
+            "wrong passcodes in a row that lock a user out; 0: never",
+            "10",
+        ),
+        Option("lockout_seconds", kind.whole_number(1, 31_536_000), "how long a lockout lasts, in seconds", "900"),
+        Option("totp_window", kind.whole_number(0, 20), "time steps accepted either side of now", "1"),
+        Option("hotp_window", kind.whole_number(0, 1000), "codes of a counter-based token accepted ahead", "10"),
+        Option("push_seconds", kind.whole_number(10, 600), "how long a push can be answered, in seconds", "60"),
+        Option(
+            "challenge_seconds",
+            kind.whole_number(10, 3600),
+            "how long a challenge can be answered, in seconds",
+            "300",
+        ),
+        Option("login_retention_days", kind.whole_number(1, 36_500), "days that logins are kept", "180"),
+        Option(
+            "base_url",
+            kind.URL,
+            "address under which browsers and phones reach the service",
+            pending=NOT_YET,
+        ),
+        Option(
+            "interface",
+            kind.INTERFACE,
+            "address the web side listens on",
+            default_note="every address",
+            pending=NOT_YET,
+        ),
+        Option("port", kind.PORT, "TCP port of the web side", "8443", pending=NOT_YET),
+        Option("ssl_cert_path", kind.PATH, "certificate (chain) of the web side, PEM", pending=NOT_YET),
+        Option("ssl_key_path", kind.PATH, "its private key, PEM, without a passphrase", pending=NOT_YET),
+    ),
+    repeatable=False,
+)
+
+MAIL = SectionType(
+    "mail",
+    Role.GLOBAL,
+    "Outgoing mail, for enrollment and notices.",
+    (
+        Option("host", kind.HOST, "SMTP server", required=True),
+        Option("port", kind.PORT, "its port", "587"),
+        Option("tls", kind.one_of("starttls", "tls", "none"), "how the connection is protected", "starttls"),
+        Option("username", kind.TEXT, "account for sending", default_note="none"),
+        Option("password", kind.SECRET, "its password", secret=True),
+        Option("from", kind.TEXT, "sender address", required=True),
+    ),
+    pending="not supported yet: no mail is sent",
+    repeatable=False,
+)
+
+TELEPHONY = SectionType(
+    "telephony",
+    Role.GLOBAL,
+    "Gateways for text messages and phone calls.",
+    (
+        Option("sms_url", kind.URL, "HTTPS address of the gateway for text messages"),
+        Option("voice_url", kind.URL, "HTTPS address of the gateway for phone calls"),
+        Option("username", kind.TEXT, "account at the gateway"),
+        Option("password", kind.SECRET, "its password", secret=True),
+        Option("from", kind.TEXT, "number or name that users see as the sender"),
+    ),
+    pending="not supported yet: no message is sent and nobody is called",
+    repeatable=False,
+)
+
+METRICS = SectionType(
+    "metrics",
+    Role.GLOBAL,
+    "Figures for Prometheus.",
+    (
+        Option("interface", kind.INTERFACE, "address to listen on", "127.0.0.1"),
+        Option("port", kind.PORT, "TCP port to listen on", "9812"),
+    ),
+    pending="not supported yet: no figures are served",
+    repeatable=False,
+)
