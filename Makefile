@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-UV := uv==0.9.7
+UV := uv==0.13.9
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
 .PHONY: help install dev peers demo test lint types unit bench soak lock clean
