@@ -42,7 +42,7 @@ class InvalidConfig(ConfigError):
 @dataclass(frozen=True, slots=True)
 class KeyPlaces:
     """Where the key pair that protected values are encrypted to is, and the passphrase that opens it:
-    a path, ``credential:NAME``, or nothing."""
+    an absolute path, ``credential:NAME``, or nothing."""
 
     state_dir: Path
     gnupg_home: Path
@@ -89,7 +89,7 @@ def key_places(path: Path) -> KeyPlaces:
     state_dir = places.state_dir(service)
     given = service.optional_text("gnupg_home")
     home = places.to_write(given) if given else state_dir / "gnupg"
-    return KeyPlaces(state_dir, home, service.text("passphrase_file"))
+    return KeyPlaces(state_dir, home, places.passphrase_file(service))
 
 
 def settings(checked: Checked, reveal: Reveal | None, places: Places) -> Settings:
@@ -169,7 +169,7 @@ def _service(service: SectionValues, secrets: Secrets, places: Places) -> Servic
         challenge_seconds=service.integer("challenge_seconds"),
         login_retention_days=service.integer("login_retention_days"),
         gnupg_home=places.to_write(gnupg_home) if gnupg_home else None,
-        passphrase_file=service.text("passphrase_file"),
+        passphrase_file=places.passphrase_file(service),
     )
 
 

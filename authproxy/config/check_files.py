@@ -12,7 +12,14 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from authproxy.config.places import Places
 from authproxy.config.problems import Findings
 from authproxy.config.schema import Form
-from authproxy.config.values import Checked, SecretSource, SectionValues, writes_log_files
+from authproxy.config.values import (
+    CREDENTIAL_PREFIX,
+    Checked,
+    Given,
+    SecretSource,
+    SectionValues,
+    writes_log_files,
+)
 from authproxy.errors import SecretError
 
 _CERTIFICATES = ("ssl_ca_certs_file", "ssl_cert_path", "certs", "http_ca_certs_file")
@@ -60,13 +67,23 @@ def _wrong_pem(text: str, places: Places, *, is_key: bool) -> str:
 
 
 def _secret_files(section: SectionValues, places: Places, findings: Findings) -> None:
-    for given in section.given.values():
+    for (name, _), given in section.given.items():
         source = given.value
         if isinstance(source, SecretSource) and source.form is Form.FILE:
-            try:
-                places.read_secret(source.text)
-            except SecretError as error:
-                findings.error(given.line, section.name, given.key, str(error))
+            _secret_file(section, given, source.text, places, findings)
+        elif name == "passphrase_file" and isinstance(source, str):
+            _secret_file(section, given, source, places, findings)
+
+
+def _secret_file(section: SectionValues, given: Given, text: str, places: Places, findings: Findings) -> None:
+    if text.startswith(CREDENTIAL_PREFIX) and "CREDENTIALS_DIRECTORY" not in places.environ:
+        message = "not looked at: systemd passes credentials to the service only"
+        findings.info(given.line, section.name, given.key, message)
+        return
+    try:
+        places.read_secret(text)
+    except SecretError as error:
+        findings.error(given.line, section.name, given.key, str(error))
 
 
 def _directories(checked: Checked, places: Places, findings: Findings) -> None:

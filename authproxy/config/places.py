@@ -41,6 +41,11 @@ class Places:
     def to_write(self, text: str) -> Path:
         return self.working_dir / text
 
+    def passphrase_file(self, service: SectionValues) -> str:
+        """An absolute path, ``credential:NAME``, or nothing."""
+        given = service.text("passphrase_file")
+        return given if given.startswith(CREDENTIAL_PREFIX) or not given else str(self.to_read(given))
+
     def state_dir(self, service: SectionValues) -> Path:
         given = service.optional_text("state_dir")
         if given:

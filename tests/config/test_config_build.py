@@ -310,10 +310,10 @@ def test_state_directory_of_systemd_is_the_default(
 
 
 def test_where_the_key_is_can_be_asked_of_a_file_with_errors(write: Write, tmp_path: Path) -> None:
-    path = write("[service]\nstate_dir=/srv/state\npassphrase_file=/run/pass\nport=none\n[nonsense]\n")
+    path = write("[service]\nstate_dir=/srv/state\npassphrase_file=pass\nport=none\n[nonsense]\n")
     places = key_places(path)
     assert (places.state_dir, places.gnupg_home) == (Path("/srv/state"), Path("/srv/state/gnupg"))
-    assert places.passphrase_file == "/run/pass"
+    assert places.passphrase_file == f"{tmp_path}/conf/pass"
 
 
 # ---------------------------------------------------------------- secrets

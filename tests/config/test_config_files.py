@@ -115,6 +115,27 @@ def test_log_directory_does_not_matter_without_log_files(write: Write, tmp_path:
     assert errors(write("[main]\nlog_dir=file\nlog_file=no\n")) == []
 
 
+def test_files_with_secrets_are_looked_at(write: Write, tmp_path: Path) -> None:
+    path = write("[service]\npassphrase_file=none\nseed_key_file=/nowhere\n")
+    assert [error.partition(": ")[2] for error in errors(path)] == [
+        f"[service] passphrase_file: can't read {tmp_path}/conf/none: No such file or directory",
+        "[service] seed_key_file: can't read /nowhere: No such file or directory",
+    ]
+
+
+def test_credentials_are_looked_at_only_where_systemd_passes_them(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write("[service]\npassphrase_file=credential:phrase\n")
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    (problem,) = [problem for problem in examine(path).problems if problem.key]
+    assert (problem.severity, problem.message[:13]) == ("info", "not looked at")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert errors(path) == [
+        f"{path}:2: [service] passphrase_file: can't read {tmp_path}/phrase: No such file or directory"
+    ]
+
+
 def test_checking_makes_no_directory(write: Write, tmp_path: Path) -> None:
     assert examine(write("[main]\n")).usable
     assert sorted(path.name for path in tmp_path.iterdir()) == ["conf"]
