@@ -89,7 +89,7 @@ class LoginLog:
         if self._is_debug:
             self._explain(login)
         if login.result == "accept":
-            text = "{section}: {username} from {nas}: {msg} ({factor} {device}, {elapsed:.0f} ms)"
+            text = "{section}: {username} from {nas}: {msg} ({how}, {elapsed:.0f} ms)"
         else:
             text = "{section}: {username} from {nas}: {result}: {msg} ({elapsed:.0f} ms)"
         _log.info(
@@ -100,8 +100,7 @@ class LoginLog:
             nas=login.nas,
             result=login.result,
             msg=SUCCESS if login.result == "accept" else _why(login),
-            factor=login.factor,
-            device=login.device,
+            how=f"{login.factor}, {login.device}" if login.device else login.factor,
             elapsed=login.elapsed * 1000,
         )
         if self._events is not None:

@@ -1,0 +1,91 @@
+"""``authproxy run``: the daemon in the foreground."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from authproxy.errors import AuthproxyError
+
+if TYPE_CHECKING:
+    from authproxy.config.settings import Settings
+
+
+@click.command("run")
+@click.option("--config", type=click.Path(path_type=Path), help="the configuration file")
+def command(config: Path | None) -> None:
+    """Run the daemon in the foreground until SIGTERM or SIGINT.
+
+    Exit status 0 when it was stopped, 1 when it could not start: the reason is on standard error.
+    """
+    try:
+        _run(config)
+    except AuthproxyError as error:
+        report = getattr(error, "report", None)
+        click.echo(report() if callable(report) else f"authproxy: {error}", err=True)
+        sys.exit(1)
+
+
+def _run(config: Path | None) -> None:
+    from twisted.internet import asyncioreactor
+
+    reactor = asyncioreactor.AsyncioSelectorReactor()
+    _install(reactor)
+
+    from twisted.internet.defer import Deferred
+    from twisted.logger import Logger
+
+    from authproxy import __version__
+    from authproxy.cli.opening import open_configuration
+    from authproxy.log import start_logging
+    from authproxy.service import build
+
+    log = Logger()
+    opened = open_configuration(config)
+    settings = opened.settings
+    start_logging(settings.main, is_debug=_wants_debug(settings))
+    for problem in opened.problems:
+        log.warn("{problem}", problem=problem.render())
+    service = build(settings, opened.seed_key, reactor)
+    reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(service.stop()))
+
+    def ready() -> None:
+        text = f"authproxy {__version__} is ready: {_listeners(settings)}"
+        log.info("{text}", text=text)
+        if not settings.main.log_stdout:
+            click.echo(text)
+
+    reactor.callWhenRunning(ready)
+    _settle_memory()
+    reactor.run()  # type: ignore[no-untyped-call]
+    log.info("authproxy has stopped")
+
+
+def _install(reactor: object) -> None:
+    from twisted.internet.main import installReactor
+
+    installReactor(reactor)  # type: ignore[no-untyped-call]
+
+
+def _wants_debug(settings: Settings) -> bool:
+    sections = (settings.main, *settings.radius_servers, *settings.clients.values())
+    return any(getattr(section, "debug", False) for section in sections)
+
+
+def _listeners(settings: Settings) -> str:
+    ports = [
+        f"[{section.name}] on {section.interface or 'every address'} port {section.port}/udp"
+        for section in settings.radius_servers
+    ]
+    return ", ".join(ports) or "no server section is configured"
+
+
+def _settle_memory() -> None:
+    """What was loaded stays: the collector need not look at it again with every login."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)

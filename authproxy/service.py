@@ -1,0 +1,243 @@
+"""The object graph: every room built and wired once, readable as a diagram."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor as Reactor
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from authproxy.authenticator import Authenticator
+from authproxy.config.settings import (
+    AdClientSettings,
+    DuoOnlyClientSettings,
+    Failmode,
+    MainSettings,
+    RadiusClientSettings,
+    RadiusServerSettings,
+    ServerMode,
+    ServiceSettings,
+    Settings,
+)
+from authproxy.deadlines import Deadlines
+from authproxy.errors import StoreUnavailable
+from authproxy.log import LineFile
+from authproxy.loginlog import AuthEvents, LoginLog, SectionNames
+from authproxy.metrics import Metrics
+from authproxy.model import Primary
+from authproxy.policy import Rules
+from authproxy.primary.directory import DirectoryPrimary
+from authproxy.primary.none import AppliancePrimary
+from authproxy.primary.radius import RadiusPrimary
+from authproxy.radius.attributes import Dictionary
+from authproxy.radius.client import UpstreamClient
+from authproxy.radius.listen import open_port
+from authproxy.radius.passthrough import PassThrough
+from authproxy.radius.server import RadiusServer
+from authproxy.secondfactor.local import LocalSecondFactor
+from authproxy.secondfactor.push import PushDesk
+from authproxy.secondfactor.seeds import SeedBox
+from authproxy.secondfactor.wakeup import listen as wakeup_listen
+from authproxy.store.challenges import StoreChallenges
+from authproxy.store.engine import open_sqlite, sqlite_path
+from authproxy.store.journal import StoreJournal
+from authproxy.store.retention import prune
+from authproxy.store.writer import Writer
+from authproxy.typed import Appended, FieldReader, WholeFactor, WholePassword
+
+_log = Logger()
+_PRUNE_EVERY = 6 * 3600.0
+_DAY = 86_400.0
+
+
+@dataclass(slots=True)
+class Service:
+    """What runs, and how it ends. ``closers`` are called last to first."""
+
+    metrics: Metrics
+    pushes: PushDesk
+    ports: list[IListeningPort] = field(default_factory=list)
+    closers: list[Callable[[], object]] = field(default_factory=list)
+
+    async def stop(self) -> None:
+        """Takes no more requests, then closes connections and the database, in that order."""
+        for port in self.ports:
+            await maybeDeferred(port.stopListening)
+        for close in reversed(self.closers):
+            await maybeDeferred(close)
+
+
+def build(settings: Settings, seed_key: bytes, reactor: Reactor) -> Service:
+    """Opens the database, the log of events and every port, and starts. Raises ConfigError, StoreUnavailable."""
+    dictionary = Dictionary.load(settings.main.dictionary_dir)
+    closers: list[Callable[[], object]] = []
+    embedded = Embedded.open(settings.service, seed_key, reactor, closers)
+    service = Service(Metrics(), embedded.pushes, closers=closers)
+    events = _auth_events(settings.main, closers)
+    primaries = Primaries(settings, dictionary, reactor, closers)
+    for section in settings.radius_servers:
+        deadlines = Deadlines(reactor, section.appliance_timeout)
+        closers.append(deadlines.close)
+        authenticator = Authenticator(
+            rules_of(section),
+            field_reader_of(section, has_primary=primaries.client_of(section) is not None),
+            primaries.primary_of(section),
+            embedded.second_factor(section.application or section.name),
+            embedded.challenges,
+            embedded.journal,
+            LoginLog(SectionNames(section.name, section.client), service.metrics, events, section.debug),
+            deadlines,
+            time.time,
+        )
+        relay = primaries.pass_through(section)
+        server = RadiusServer(section, authenticator, dictionary, service.metrics, reactor, relay)
+        service.ports.append(open_port(reactor, section.interface, section.port, server))
+    return service
+
+
+# ---------------------------------------------------------------- one section's rules
+
+
+def rules_of(section: RadiusServerSettings) -> Rules:
+    return Rules(
+        factors=section.factors,
+        exempt_usernames=frozenset(name.casefold() for name in section.exempt_usernames),
+        can_prompt=section.mode is ServerMode.CHALLENGE,
+        prompt_format=section.prompt_format,
+        must_type_factor=section.mode in (ServerMode.CONCAT, ServerMode.DUO_ONLY),
+        is_fail_open=section.failmode is Failmode.SAFE,
+    )
+
+
+def field_reader_of(section: RadiusServerSettings, has_primary: bool) -> FieldReader:
+    """How the section's password field is taken apart. See docs/options.md for the modes."""
+    if section.mode is ServerMode.DUO_ONLY:
+        return WholeFactor()
+    if section.mode is ServerMode.CHALLENGE or not section.allow_concat:
+        return WholePassword()
+    return Appended(section.delimiter, section.delimited_password_length, alone=not has_primary)
+
+
+# ---------------------------------------------------------------- who checks passwords
+
+
+class Primaries:
+    """The client sections, opened when a server section first needs them."""
+
+    def __init__(
+        self, settings: Settings, dictionary: Dictionary, reactor: Reactor, closers: list[Callable[[], object]]
+    ) -> None:
+        self._settings = settings
+        self._dictionary = dictionary
+        self._reactor = reactor
+        self._closers = closers
+        self._directories: dict[str, DirectoryPrimary] = {}
+        self._upstreams: dict[str, UpstreamClient] = {}
+
+    def client_of(self, section: RadiusServerSettings) -> AdClientSettings | RadiusClientSettings | None:
+        """Who checks the section's passwords; None when the appliance has done so."""
+        if section.client is None or section.mode is ServerMode.DUO_ONLY:
+            return None
+        client = self._settings.clients[section.client]
+        return None if isinstance(client, DuoOnlyClientSettings) else client
+
+    def pass_through(self, section: RadiusServerSettings) -> PassThrough:
+        """What may cross between appliance and upstream: whatever either section names."""
+        client = self.client_of(section)
+        upstream = client if isinstance(client, RadiusClientSettings) else None
+        return PassThrough(
+            self._dictionary,
+            section.pass_through_all or (upstream is not None and upstream.pass_through_all),
+            section.pass_through_attr_names + (upstream.pass_through_attr_names if upstream else ()),
+        )
+
+    def primary_of(self, section: RadiusServerSettings) -> Primary:
+        match self.client_of(section):
+            case None:
+                return AppliancePrimary()
+            case AdClientSettings() as client:
+                return self._directory(client)
+            case RadiusClientSettings() as client:
+                return RadiusPrimary(self._upstream(client), self.pass_through(section), client.pw_codec)
+
+    def _directory(self, client: AdClientSettings) -> DirectoryPrimary:
+        if client.name not in self._directories:
+            directory = self._directories[client.name] = DirectoryPrimary(client, self._reactor)
+            self._closers.append(directory.close)
+        return self._directories[client.name]
+
+    def _upstream(self, client: RadiusClientSettings) -> UpstreamClient:
+        if client.name not in self._upstreams:
+            reactor = self._reactor
+            upstream = self._upstreams[client.name] = UpstreamClient(
+                client, reactor, reactor, reactor.nameResolver
+            )
+            self._closers.append(upstream.close)
+        return self._upstreams[client.name]
+
+
+# ---------------------------------------------------------------- the embedded service
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The embedded second-factor service and its store."""
+
+    settings: ServiceSettings
+    writer: Writer
+    journal: StoreJournal
+    challenges: StoreChallenges
+    pushes: PushDesk
+    seeds: SeedBox
+
+    @classmethod
+    def open(
+        cls, settings: ServiceSettings, seed_key: bytes, reactor: Reactor, closers: list[Callable[[], object]]
+    ) -> Embedded:
+        writer = Writer(sqlite_path(settings.database), open_sqlite(settings.database), reactor)
+        writer.start()
+        pushes = PushDesk(writer, reactor, time.time, settings.push_seconds)
+        pushes.start()
+        closers += [writer.stop, pushes.stop, _forget_old_logins(writer, settings.login_retention_days, reactor)]
+        wakeup = wakeup_listen(reactor, settings.state_dir, pushes.wake)
+        if wakeup is not None:
+            closers.append(wakeup.stopListening)
+        challenges = StoreChallenges(writer, settings.challenge_seconds, time.time)
+        return cls(settings, writer, StoreJournal(writer), challenges, pushes, SeedBox(seed_key))
+
+    def second_factor(self, application: str) -> LocalSecondFactor:
+        return LocalSecondFactor(application, self.settings, self.writer, self.seeds, self.pushes, time.time)
+
+
+def _forget_old_logins(writer: Writer, days: int, reactor: Reactor) -> Callable[[], None]:
+    """Every few hours, unless ``days`` is 0 (keep all). What stops it."""
+
+    async def forget() -> None:
+        try:
+            await prune(writer, time.time() - days * _DAY)
+        except StoreUnavailable as error:
+            _log.error("old logins could not be deleted: {problem}", problem=str(error))
+
+    pruning = LoopingCall(lambda: Deferred.fromCoroutine(forget()))
+    pruning.clock = reactor
+    if days:
+        pruning.start(_PRUNE_EVERY)
+
+    def stop() -> None:
+        if pruning.running:
+            pruning.stop()
+
+    return stop
+
+
+def _auth_events(main: MainSettings, closers: list[Callable[[], object]]) -> AuthEvents | None:
+    if not main.log_auth_events or main.log_dir is None:
+        return None
+    file = LineFile(main.log_dir / "authevents.log", main.log_max_size, main.log_max_files)
+    closers.append(file.close)
+    return AuthEvents(file.write)
