@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import click
 
 from authproxy.cli.appliance import TestAppliance
 from authproxy.cli.conversation import Conversation, octets
+from authproxy.config.settings import RadiusServerSettings
 from authproxy.errors import AuthproxyError
 from authproxy.radius.attributes import Dictionary
 
@@ -127,11 +129,10 @@ def _split(server: str) -> tuple[str, int]:
 
 
 def _from_config(path: Path, name: str | None, host: str) -> Target:
-    from authproxy.config.build import load
     from authproxy.radius.clients import Appliances
 
     try:
-        sections = load(path).radius_servers
+        sections = _server_sections(path)
     except AuthproxyError as error:
         raise CantAsk(f"{error} (--server and --secret-file do without the file)") from error
     chosen = [one for one in sections if name is None or one.name == name]
@@ -146,6 +147,17 @@ def _from_config(path: Path, name: str | None, host: str) -> Target:
         message = f"[{chosen[0].name}] has no radius_ip_N for {source}, from where this host would ask it"
         raise CantAsk(f"{message}; add one, or ask from an appliance's address")
     return Target(address, chosen[0].port, client.secret)
+
+
+def _server_sections(path: Path) -> tuple[RadiusServerSettings, ...]:
+    """Protected secrets are decrypted, if this user may."""
+    from authproxy.config.build import key_places, load
+    from authproxy.config.passphrase import find_passphrase
+    from authproxy.config.secrets import Vault
+
+    places = key_places(path)
+    with closing(Vault(places.gnupg_home, lambda: find_passphrase(places.passphrase_file))) as vault:
+        return load(path, vault.reveal).radius_servers
 
 
 def _read_password() -> str:

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import IPv4Address, ip_address
 
-from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IHostnameResolver, IReactorFDSet, IReactorTime
 from twisted.logger import Logger
 
 from authproxy.config.settings import Address, RadiusClientSettings, RequireMessageAuthenticator
@@ -34,30 +33,32 @@ class UpstreamClient:
 
     A request is sent ``1 + retries`` times, ``retry_wait`` seconds apart, to each host in turn: the same bytes
     each time, so that the server sees a duplicate and not a second login. So an answer, or PrimaryUnavailable,
-    comes within ``hosts * (1 + retries) * retry_wait`` seconds. A host that gave no answer is asked last until it
-    answers a Status-Server (RFC 5997; sent after 1, 2, 4 and then every 10 seconds) or a login that tries it
-    once every 30 seconds.
+    comes within ``hosts * (1 + retries) * retry_wait`` seconds (twice that when no name is resolved yet). A
+    host that gave no answer is asked last until it answers a Status-Server (RFC 5997; sent after 1, 2, 4 and
+    then every 10 seconds) or a login that tries it once every 30 seconds.
 
     Replies must come from the host's address and port, carry the request's identifier and a right Response
     Authenticator, and a right Message-Authenticator if any. ``signing`` says whether there must be one: YES, NO,
     or AUTO, the default: not until the host has sent one, always from then on (FreeRADIUS before 3.2.5 and
     others send none; their accepts are believed, with one warning per host).
 
-    ``clock`` is the reactor unless given; ``count`` is told the reason of every dropped reply (a small fixed set).
+    In the service ``clock`` and ``sockets`` are the reactor, ``names`` its ``nameResolver``. ``count`` is told the
+    reason of every dropped reply (a small fixed set).
     """
 
     def __init__(
         self,
         settings: RadiusClientSettings,
-        reactor: AsyncioSelectorReactor,
+        clock: IReactorTime,
+        sockets: IReactorFDSet,
+        names: IHostnameResolver,
         *,
-        clock: IReactorTime | None = None,
         nas_identifier: str = "authproxy",
         signing: RequireMessageAuthenticator = RequireMessageAuthenticator.AUTO,
         count: Callable[[str], None] = lambda reason: None,
     ) -> None:
         self._tries = 1 + settings.retries
-        self._clock = clock = clock or reactor
+        self._clock = clock
         self._resends = Resends(settings.retry_wait)
         self._timer: IDelayedCall | None = None
         self._probes: dict[Upstream, IDelayedCall] = {}
@@ -65,7 +66,7 @@ class UpstreamClient:
         surroundings = Surroundings(
             section=settings.name,
             now=clock.seconds,
-            sockets=reactor,
+            sockets=sockets,
             nas_attributes=_NasAttributes(settings.nas_ip, nas_identifier),
             signing=signing,
             count=count,
@@ -74,8 +75,7 @@ class UpstreamClient:
         )
         patience = self._tries * settings.retry_wait
         self.upstreams = tuple(
-            Upstream(host, HostAddress(host.host, clock, reactor.nameResolver, patience), surroundings)
-            for host in settings.hosts
+            Upstream(host, HostAddress(host.host, clock, names, patience), surroundings) for host in settings.hosts
         )
         self._health = [upstream.health for upstream in self.upstreams]
 

@@ -53,15 +53,11 @@ class Lane:
         except OSError:
             self._socket.close()
             raise
+        # as the host sees us, unless something on the way translates it
+        self.own_address: str = self._socket.getsockname()[0].partition("%")[0]
         self._send: Callable[[bytes], int] = self._socket.send
         self._receive = self._socket.recv
         reactor.addReader(self)
-
-    @property
-    def own_address(self) -> str:
-        """The address of ours that the host sees, unless something on the way translates it."""
-        name: str = self._socket.getsockname()[0]
-        return name.partition("%")[0]
 
     def send(self, packet: bytes) -> None:
         """Best effort: a datagram that can't leave is as good as one lost on the way, and is sent again."""

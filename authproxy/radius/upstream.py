@@ -85,7 +85,7 @@ class Upstream:
 
         Raises NoAnswer, or PacketError when the question can't be put into a packet.
         """
-        self._lanes.move(await self._where.get())
+        self._lanes.move(await self._find())
         answer: Deferred[Packet] = Deferred(lambda _: waiting.finish())
 
         def settle(result: Packet | Exception) -> None:
@@ -104,6 +104,14 @@ class Upstream:
         finally:
             self._lanes.close_idle()
             self._send_queued()
+
+    async def _find(self) -> str:
+        asked_at = self._now()
+        try:
+            return await self._where.get()
+        except NoAnswer as error:
+            self._found_dead(asked_at, f"can't be asked: {error}")
+            raise
 
     def _send_queued(self) -> None:
         """Sends what waits for an identifier, as far as there are any."""

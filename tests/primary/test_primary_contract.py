@@ -69,7 +69,9 @@ def _memory(directory: Path) -> Iterator[Subject]:
 def _radius(directory: Path) -> Iterator[Subject]:
     with FreeRadius(directory, [User(name, password) for name, password in USERS.items()]) as peer:
         hosts = (UpstreamHost("127.0.0.1", peer.port, Secret(peer.secret)),)
-        client = UpstreamClient(RadiusClientSettings("radius_client", hosts, 1, 0.2), reactor)
+        client = UpstreamClient(
+            RadiusClientSettings("radius_client", hosts, 1, 0.2), reactor, reactor, reactor.nameResolver
+        )
         yield Subject(RadiusPrimary(client, PassThrough(Dictionary(()))), peer.stop)
         client.close()
 

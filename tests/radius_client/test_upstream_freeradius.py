@@ -68,7 +68,9 @@ def connect() -> Iterator[Connect]:
     def make(*hosts: tuple[str, int], secret: str = "testing123", **settings: Any) -> UpstreamClient:
         upstreams = tuple(UpstreamHost(host, port, Secret(secret)) for host, port in hosts)
         values = {"retries": 1, "retry_wait": 0.3, **settings}
-        client = UpstreamClient(RadiusClientSettings("radius_client", upstreams, **values), reactor)
+        client = UpstreamClient(
+            RadiusClientSettings("radius_client", upstreams, **values), reactor, reactor, reactor.nameResolver
+        )
         clients.append(client)
         return client
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable, Iterator
 from hashlib import md5
@@ -48,7 +49,9 @@ class Bench:
     def connect(self, **options: Any) -> UpstreamClient:
         hosts = tuple(UpstreamHost("127.0.0.1", server.port, Secret(SECRET.decode())) for server in self.servers)
         settings = RadiusClientSettings("radius_client", hosts, retries=3, retry_wait=2.0)
-        self.client = UpstreamClient(settings, reactor, clock=self.clock, count=self.dropped.append, **options)
+        self.client = UpstreamClient(
+            settings, self.clock, reactor, reactor.nameResolver, count=self.dropped.append, **options
+        )
         return self.client
 
     def ask(self, name: bytes = b"bob") -> Deferred[Packet]:
@@ -346,3 +349,37 @@ async def test_question_that_fits_no_packet_is_an_error_and_leaves_nothing_behin
         await client.exchange(ACCESS_REQUEST, lambda _s, _a: [attribute(26, bytes(253))] * 17)
     assert bench.clock.getDelayedCalls() == []
     assert (await bench.ask()).code == ACCESS_ACCEPT
+
+
+@pytest_twisted.ensureDeferred
+async def test_network_error_of_any_kind_moves_on_and_leaves_the_socket_usable(bench: Bench) -> None:
+    first, second = bench.server(silence), bench.server()
+    client = bench.connect()
+    asking = bench.ask()
+    await until(lambda: len(first.received) == 1)
+    lane = client.upstreams[0]._lanes._lanes[0]
+    receive, lane._receive = lane._receive, _filtered
+    lane.doRead()
+    lane._receive = receive
+    assert (await asking).code == ACCESS_ACCEPT
+    assert len(second.received) == 1
+    first.answer = accept
+    bench.clock.advance(1.0)
+    await until(lambda: not client.upstreams[0].health.is_dead)
+    assert len(client.upstreams[0]._lanes) == 1
+
+
+def _filtered(_size: int) -> bytes:
+    """What a firewall that rejects with "administratively prohibited" makes of a connected socket."""
+    raise OSError(errno.EHOSTUNREACH, "No route to host")
+
+
+@pytest_twisted.ensureDeferred
+async def test_unknown_host_name_is_passed_over_and_named(bench: Bench) -> None:
+    settings = RadiusClientSettings(
+        "radius_client", (UpstreamHost("no-such-host.invalid", 1812, Secret("x")),), retries=0
+    )
+    bench.client = UpstreamClient(settings, bench.clock, reactor, reactor.nameResolver)
+    with pytest.raises(PrimaryUnavailable, match=r"no-such-host\.invalid: the name service knows no address"):
+        await bench.ask()
+    assert bench.client.upstreams[0].health.is_dead
