@@ -37,7 +37,7 @@ class ServiceSettings:
     """``[service]``: the embedded second-factor service."""
 
     state_dir: Path
-    database: str  # SQLAlchemy URL
+    database: str = field(repr=False)  # SQLAlchemy URL; may hold a password
     seed_key: Secret | None = None  # base64 of 32 bytes; None: kept in state_dir, encrypted
     new_user_policy: str = "deny"  # deny | allow
     username_normalization: str = "simple"  # simple | none
