@@ -1,0 +1,1 @@
+"""Measurements on real processes: ``make bench``, or one of them with ``python -m bench.login``."""
