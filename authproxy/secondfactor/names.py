@@ -14,7 +14,7 @@ def normalize(username: str, mode: str = "simple") -> str:
     """
     name = username.strip()
     if not name.isascii():
-        name = unicodedata.normalize("NFKC", name)
+        name = unicodedata.normalize("NFKC", name.encode("utf-8", "replace").decode("utf-8"))
     if mode == "simple":
         name = name.rpartition("\\")[2].strip() or name
         name = name.partition("@")[0].strip() or name

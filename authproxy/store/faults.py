@@ -29,11 +29,11 @@ def explain_fault(error: sqlite3.Error, path: str) -> StoreUnavailable:
     return StoreUnavailable(f"database {path}: {text}")
 
 
+_CALLERS_OWN = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError)
+
+
 def is_fault(error: BaseException) -> bool:
     """Whether the database failed, as opposed to a statement that was wrong or broke a constraint."""
-    if not isinstance(error, sqlite3.Error) or isinstance(error, sqlite3.IntegrityError):
+    if not isinstance(error, sqlite3.Error) or isinstance(error, _CALLERS_OWN):
         return False
-    name = getattr(error, "sqlite_errorname", None) or ""
-    return not (name == "SQLITE_ERROR" or isinstance(error, sqlite3.InterfaceError)) or "no such table" in str(
-        error
-    )
+    return getattr(error, "sqlite_errorname", None) != "SQLITE_ERROR" or "no such table" in str(error)

@@ -27,7 +27,10 @@ class StoreJournal:
         row = _to_row(login)
 
         def insert(connection: Connection) -> None:
-            connection.execute(_INSERT, row)
+            try:
+                connection.execute(_INSERT, row)
+            except UnicodeEncodeError:  # half a character, from a peer's bytes
+                connection.execute(_INSERT, {name: _encodable(value) for name, value in row.items()})
 
         await self._writer.run(insert)
 
@@ -47,6 +50,10 @@ def _to_row(login: LoginRecord) -> dict[str, SqlValue]:
         "elapsed": login.elapsed,
         "steps": _encode([(step.stage, step.result, step.detail, round(step.at, 6)) for step in login.steps]),
     }
+
+
+def _encodable(value: SqlValue) -> SqlValue:
+    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode

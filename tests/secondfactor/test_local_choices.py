@@ -235,3 +235,24 @@ async def test_nobody_is_prompted_who_could_not_get_in(service: LocalService, va
     service.add_user(**values)
     assert isinstance(await begin(service, None, can_prompt=True), Refused)
     assert isinstance(await begin(service, None, "nobody", can_prompt=True), Refused)
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", "\\", "@", "al\udc80ice", "a\x00b", "\u202ealice", "x" * 253, "%", "' OR 1=1 --"]
+)
+@pytest_twisted.ensureDeferred
+async def test_a_strange_name_is_an_unknown_user(service: LocalService, name: str) -> None:
+    service.add_user()
+    for typed in (None, "000000", Choice(Factor.PUSH)):
+        found = await begin(service, typed, name)
+        assert isinstance(found, Refused)
+        assert found.reason is Reason.NOT_ENROLLED
+
+
+@pytest.mark.parametrize(
+    "reply", ["\udc80", "\x00", "9" * 4000, "c" * 44, "push" * 100, "１２３４５６", "push0", "push99"]
+)
+@pytest_twisted.ensureDeferred
+async def test_a_strange_answer_lets_nobody_in(service: LocalService, reply: str) -> None:
+    service.add_user()
+    assert isinstance(await answer(service, await prompted(service), reply), Prompt | Refused)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -166,3 +167,78 @@ def test_a_locked_database_is_reported_as_such(tmp_path: Path, monkeypatch: pyte
     with database.reading() as connection:
         assert connection.execute(sa.select(tables.settings)).all() == []
     holder.close()
+
+
+SECOND = """\"\"\"a note for every group
+
+Revision ID: 0002
+\"\"\"
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("users") as users:
+        users.add_column(sa.Column("more", sa.Text()))
+    LATER
+"""
+
+
+@pytest.fixture
+def two_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Migrations with a second version beside the first; gives the second's file."""
+    scripts = tmp_path / "migrations"
+    shutil.copytree(Path(tables.__file__).with_name("migrations"), scripts)
+    monkeypatch.setattr("authproxy.store.upgrade._SCRIPTS", scripts)
+    monkeypatch.setattr("authproxy.store.tables.HEAD", "0002")
+    return scripts / "versions" / "v0002_more.py"
+
+
+def filled(path: Path) -> None:
+    upgrade_to_first = open_sqlite(url_of(path))
+    upgrade_to_first.execute("INSERT INTO users (id, username, display_name, created) VALUES ('US1', 'a', 'A', 1)")
+    upgrade_to_first.execute("INSERT INTO groups (id, name, created) VALUES ('GR1', 'staff', 1)")
+    upgrade_to_first.execute("INSERT INTO user_groups VALUES ('US1', 'GR1')")
+    upgrade_to_first.close()
+
+
+def test_an_upgrade_keeps_the_rows_and_leaves_a_private_copy_of_before(
+    tmp_path: Path, two_versions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.db"
+    with monkeypatch.context() as patch:
+        patch.setattr("authproxy.store.tables.HEAD", "0001")
+        filled(path)
+    two_versions.write_text(SECOND.replace("LATER", ""))
+    assert upgrade(url_of(path)).pending == ("0002 a note for every group",)
+    database = Database(url_of(path))
+    with database.reading() as connection:
+        assert connection.exec_driver_sql("SELECT id, more FROM users").all() == [("US1", None)]
+        assert connection.exec_driver_sql("SELECT * FROM user_groups").all() == [("US1", "GR1")]
+    copy = tmp_path / "a.db.0001.bak"
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert "more" not in " ".join(schema(copy)["users"])
+    assert len(schema(copy)) == len(schema(path))
+
+
+def test_a_migration_that_fails_changes_nothing(
+    tmp_path: Path, two_versions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.db"
+    with monkeypatch.context() as patch:
+        patch.setattr("authproxy.store.tables.HEAD", "0001")
+        filled(path)
+    before = schema(path)
+    two_versions.write_text(SECOND.replace("LATER", "raise RuntimeError"))
+    with pytest.raises(RuntimeError):
+        upgrade(url_of(path))
+    assert schema(path) == before
+    two_versions.write_text(SECOND.replace("LATER", "op.execute('DELETE FROM groups')"))
+    with pytest.raises(StoreUnavailable, match="1 rows pointing nowhere: nothing changed"):
+        upgrade(url_of(path))
+    assert schema(path) == before
+    assert status(url_of(path)).found == "0001"

@@ -194,3 +194,13 @@ async def test_steps_are_stored_as_json_without_escapes(writer: Writer, url: str
         steps = connection.exec_driver_sql("SELECT steps FROM logins").scalar()
     assert json.loads(steps)[1] == ["second factor", "allowed", "“passcode”", 0.5]
     assert "“" in steps
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_name_with_half_a_character_is_recorded_nevertheless(writer: Writer, url: str) -> None:
+    await StoreJournal(writer).record(
+        replace(LOGIN, username="al\udc80ice", steps=(Step("primary", "denied", "al\udc80ice", 0.0),))
+    )
+    with Database(url).reading() as connection:
+        (login,) = find_logins(connection, login_id=LOGIN.login_id)
+    assert (login.username, login.steps[0].detail) == ("al?ice", "al?ice")

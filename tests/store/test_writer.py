@@ -91,9 +91,12 @@ async def test_a_job_that_raises_fails_alone(writer: Writer, path: Path) -> None
 @pytest_twisted.ensureDeferred
 async def test_a_programming_error_in_a_job_reaches_its_caller_and_no_other(writer: Writer) -> None:
     broken: Deferred[float] = writer.run(lambda connection: 1 / 0)
+    unbound = writer.run(lambda connection: connection.execute(PUT, {}).rowcount)
     good = writer.run(put("a"))
     with pytest.raises(ZeroDivisionError):
         await broken
+    with pytest.raises(sqlite3.ProgrammingError):
+        await unbound
     assert await good == "a"
 
 
