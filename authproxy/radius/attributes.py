@@ -128,19 +128,31 @@ def value_of(raw: bytes) -> bytes:
 
 def split_vendor(raw: bytes) -> tuple[bytes, ...]:
     """A Vendor-Specific attribute as raw attributes of one sub-attribute each; itself when it is another
-    attribute, has only one, or is not made in the usual way (some vendors have longer headers)."""
-    size = len(raw)
-    if raw[0] != VENDOR_SPECIFIC or size < 8 or raw[7] == size - 6:
+    attribute, has only one, or ``is_odd``."""
+    if raw[0] != VENDOR_SPECIFIC or len(raw) < 8 or raw[7] == len(raw) - 6:
         return (raw,)
+    return _parts(raw) or (raw,)
+
+
+def is_odd(raw: bytes) -> bool:
+    """A Vendor-Specific attribute that is not made in the usual way: some vendors have longer headers."""
+    if len(raw) >= 8 and raw[7] == len(raw) - 6:
+        return False
+    return raw[0] == VENDOR_SPECIFIC and not _parts(raw)
+
+
+def _parts(raw: bytes) -> tuple[bytes, ...]:
+    """Empty when the sub-attributes don't fill the attribute exactly."""
     parts = []
+    size = len(raw)
     at = 6
     while at + 2 <= size:
         length = raw[at + 1]
         if length < 2 or at + length > size:
-            return (raw,)
+            return ()
         parts.append(bytes((VENDOR_SPECIFIC, 6 + length)) + raw[2:6] + raw[at : at + length])
         at += length
-    return tuple(parts) if at == size else (raw,)
+    return tuple(parts) if at == size else ()
 
 
 def _numbered(name: str) -> Key | None:
@@ -183,9 +195,9 @@ def _printable(definition: Definition, value: bytes) -> str:
     if isinstance(decoded, bytes):
         return _hexadecimal(decoded)
     text = str(decoded)
-    label, found, _ = text.partition("=")  # Cisco-AVPair and its kin
+    label, found, rest = text.partition("=")  # Cisco-AVPair and its kin
     if found and _sounds_secret(label.rpartition(":")[2]):
-        return f"{label}={_masked(value)}"
+        return f"{label}={_masked(rest.encode())}"
     return text
 
 

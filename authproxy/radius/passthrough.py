@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from authproxy.radius.attributes import MS_CHAP, Dictionary, key_of, split_vendor
+from authproxy.radius.attributes import MS_CHAP, Dictionary, is_odd, key_of, split_vendor
 from authproxy.radius.definitions import Key
 from authproxy.radius.packet import (
     CHAP_PASSWORD,
@@ -45,13 +45,14 @@ class PassThrough:
     its octets, only a Vendor-Specific attribute of which a part may not cross is rebuilt without that part.
     """
 
-    __slots__ = ("_forbidden", "_is_everything", "_named", "unknown")
+    __slots__ = ("_forbidden", "_is_everything", "_keyed_vendors", "_named", "unknown")
 
     def __init__(self, dictionary: Dictionary, everything: bool = False, names: Iterable[str] = ()) -> None:
         keys = {name: dictionary.keys_for(name) for name in names}
         self.unknown = tuple(name for name, found in keys.items() if not found)
         self._is_everything = everything
         self._forbidden = _NEVER | dictionary.encrypted
+        self._keyed_vendors = {vendor for vendor, _ in self._forbidden}
         self._named: frozenset[Key] = frozenset().union(*keys.values()) - self._forbidden
 
     @property
@@ -80,6 +81,9 @@ class PassThrough:
         return tuple(crossing)
 
     def _vendor(self, raw: bytes) -> tuple[bytes, ...]:
+        if is_odd(raw):  # what is in it can't be told
+            is_harmless = int.from_bytes(raw[2:6], "big") not in self._keyed_vendors
+            return (raw,) if is_harmless and self._may_cross(_ANY_VENDOR) else ()
         parts = split_vendor(raw)
         crossing = tuple(part for part in parts if self._may_cross(key_of(part)))
         return (raw,) if len(crossing) == len(parts) else crossing

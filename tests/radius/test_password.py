@@ -25,10 +25,10 @@ def test_password_is_revealed_as_it_was_hidden(password: bytes, secret: bytes) -
     assert reveal(hidden, secret, NONCE) == password
 
 
-@pytest.mark.parametrize("length", range(1, 129))
-def test_password_of_every_length(length: int) -> None:
-    password = bytes(1 + at % 255 for at in range(length))
-    assert reveal(hide(password, SECRET, NONCE), SECRET, NONCE) == password
+def test_password_of_every_length() -> None:
+    for length in range(1, 129):
+        password = bytes(1 + at % 255 for at in range(length))
+        assert reveal(hide(password, SECRET, NONCE), SECRET, NONCE) == password
 
 
 def test_trailing_nuls_are_padding() -> None:
@@ -39,10 +39,10 @@ def test_wrong_secret_gives_another_password() -> None:
     assert reveal(hide(b"arctangent", SECRET, NONCE), b"wrong", NONCE) != b"arctangent"
 
 
-@pytest.mark.parametrize("length", [0, 1, 15, 17, 127, 129, 144])
-def test_hidden_password_of_an_impossible_length_is_refused(length: int) -> None:
-    with pytest.raises(PacketError, match="User-Password of a wrong length"):
-        reveal(bytes(length), SECRET, NONCE)
+def test_hidden_password_of_an_impossible_length_is_refused() -> None:
+    for length in (0, 1, 15, 17, 127, 129, 144):
+        with pytest.raises(PacketError, match="User-Password of a wrong length"):
+            reveal(bytes(length), SECRET, NONCE)
 
 
 def test_password_over_128_bytes_can_not_be_hidden() -> None:
