@@ -222,6 +222,7 @@ async def test_request_waits_for_an_identifier_when_sockets_are_spent(
     packet, source = server.received[7]
     server.answer = accept
     server.send(accept(packet), source)
+    await until(lambda: late.called)
     assert (await late).code == ACCESS_ACCEPT
     assert server.requests[-1].first(USER_NAME) == b"late"
     assert server.requests[-1].identifier == packet.identifier
