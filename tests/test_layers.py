@@ -1,0 +1,236 @@
+"""Who may know whom: the rules of docs/architecture.md, read from the imports. One test per rule."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "authproxy"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """``rooms`` (modules, or packages with what is below) import nothing of ``forbidden`` and, if ``allowed``
+    is given, of authproxy nothing but that. ``but`` are rooms the rule does not bind."""
+
+    name: str
+    rooms: tuple[str, ...]
+    forbidden: tuple[str, ...] = ()
+    allowed: tuple[str, ...] | None = None
+    but: tuple[str, ...] = ()
+
+
+OUTSIDE = ("twisted", "socket", "asyncio", "threading", "selectors", "ssl", "sqlite3", "sqlalchemy", "subprocess")
+WORDS = ("authproxy.model", "authproxy.errors", "authproxy.secret", "authproxy.typed", "authproxy.policy")
+
+RULES = (
+    Rule(
+        "pure modules do no I/O",
+        (
+            "authproxy.model",
+            "authproxy.errors",
+            "authproxy.secret",
+            "authproxy.policy",
+            "authproxy.typed",
+            "authproxy.radius.packet",
+            "authproxy.radius.password",
+            "authproxy.radius.request",
+            "authproxy.radius.vendors",
+            "authproxy.radius.passthrough",
+            "authproxy.ldap.ber",
+            "authproxy.ldap.dn",
+            "authproxy.ldap.filters",
+            "authproxy.ldap.filter_text",
+            "authproxy.ldap.messages",
+            "authproxy.ldap.requests",
+            "authproxy.ldap.responses",
+            "authproxy.ldap.session",
+            "authproxy.secondfactor.passcode",
+            "authproxy.secondfactor.names",
+            "authproxy.secondfactor.lockout",
+            "authproxy.secondfactor.menu",
+        ),
+        forbidden=OUTSIDE,
+    ),
+    # Reading files and asking gpg is what config is there for; waiting for anything is not.
+    Rule(
+        "config knows no event loop and no network",
+        ("authproxy.config",),
+        forbidden=("twisted", "asyncio", "threading", "sqlite3", "sqlalchemy"),
+    ),
+    Rule("model knows nobody", ("authproxy.model", "authproxy.errors", "authproxy.secret"), allowed=()),
+    Rule(
+        "policy and typed know the words only",
+        ("authproxy.policy", "authproxy.typed"),
+        allowed=("authproxy.model",),
+    ),
+    Rule(
+        "authenticator knows contracts, not who implements them",
+        ("authproxy.authenticator",),
+        allowed=(
+            *WORDS,
+            "authproxy.config.settings",
+            "authproxy.metrics",
+            "authproxy.deadlines",
+            "authproxy.log",
+            "authproxy.loginlog",
+        ),
+    ),
+    Rule(
+        "front doors are handed the authenticator",
+        ("authproxy.radius", "authproxy.ldap"),
+        forbidden=(
+            "authproxy.authenticator",
+            "authproxy.policy",
+            "authproxy.primary",
+            "authproxy.secondfactor",
+            "authproxy.store",
+        ),
+    ),
+    Rule("one wire does not know the other: radius", ("authproxy.radius",), forbidden=("authproxy.ldap",)),
+    Rule("one wire does not know the other: ldap", ("authproxy.ldap",), forbidden=("authproxy.radius",)),
+    Rule(
+        "primaries know the words, settings and the wire clients",
+        ("authproxy.primary",),
+        forbidden=("authproxy.secondfactor", "authproxy.store", "authproxy.authenticator", "authproxy.policy"),
+    ),
+    Rule(
+        "the second factor knows no wire and no primary",
+        ("authproxy.secondfactor",),
+        forbidden=("authproxy.radius", "authproxy.ldap", "authproxy.primary", "authproxy.authenticator"),
+    ),
+    Rule(
+        "the store keeps, it does not judge",
+        ("authproxy.store",),
+        forbidden=(
+            "authproxy.radius",
+            "authproxy.ldap",
+            "authproxy.primary",
+            "authproxy.secondfactor",
+            "authproxy.authenticator",
+            "authproxy.policy",
+            "authproxy.config",
+        ),
+    ),
+    Rule(
+        "config knows no room but the words",
+        ("authproxy.config",),
+        allowed=(*WORDS, "authproxy.config", "authproxy.radius.names", "authproxy.radius.attributes"),
+    ),
+    Rule(
+        "only service and cli know everything",
+        ("authproxy",),
+        forbidden=("authproxy.service", "authproxy.cli"),
+        but=("authproxy.service", "authproxy.cli", "authproxy.demo", "authproxy.__main__"),
+    ),
+    Rule(
+        "the global reactor is named in service and cli only",
+        ("authproxy",),
+        forbidden=("twisted.internet.reactor",),
+        but=("authproxy.service", "authproxy.cli"),
+    ),
+)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name.replace(" ", "-"))
+def test_the_rooms_keep_to(rule: Rule) -> None:
+    assert broken(rule, PACKAGE) == []
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name.replace(" ", "-"))
+def test_every_room_of_a_rule_exists(rule: Rule) -> None:
+    """A renamed module would otherwise slip out of its rule."""
+    names = set(modules(PACKAGE))
+    assert [room for room in rule.rooms + rule.but if room not in names] == []
+
+
+# ---------------------------------------------------------------- reading imports
+
+
+def modules(package: Path) -> dict[str, Path]:
+    """Dotted name to file."""
+    found = {}
+    for path in sorted(package.rglob("*.py")):
+        parts = [package.name, *path.relative_to(package).with_suffix("").parts]
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports(path: Path, module: str) -> Iterator[str]:
+    """Every imported name in full (``twisted.internet.reactor``), also inside functions; not what only
+    type checkers see."""
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    waiting: list[ast.AST] = [ast.parse(path.read_text("utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        match node:
+            case ast.Import():
+                yield from (alias.name for alias in node.names)
+            case ast.ImportFrom():
+                base = node.module or ""
+                if node.level:
+                    parents = package.split(".")[: len(package.split(".")) - node.level + 1]
+                    base = ".".join([*parents, *([base] if base else [])])
+                yield from (f"{base}.{alias.name}" for alias in node.names)
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                waiting.extend(node.orelse)
+            case _:
+                waiting.extend(ast.iter_child_nodes(node))
+
+
+def is_below(name: str, rooms: tuple[str, ...]) -> bool:
+    return any(name == room or name.startswith(f"{room}.") for room in rooms)
+
+
+def broken(rule: Rule, package: Path) -> list[str]:
+    """One line per import that the rule does not allow."""
+    lines = []
+    for module, path in modules(package).items():
+        if not is_below(module, rule.rooms) or is_below(module, rule.but):
+            continue
+        for name in sorted(set(imports(path, module))):
+            own = is_below(name, (package.name,)) and name != f"{package.name}.__version__"
+            is_stranger = rule.allowed is not None and own and not is_below(name, rule.allowed)
+            if is_stranger or is_below(name, rule.forbidden):
+                lines.append(f"{module} imports {name}")
+    return lines
+
+
+# ---------------------------------------------------------------- the rules can be broken
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    """A package with one module of each kind of offense."""
+    package = tmp_path / "authproxy"
+    (package / "radius").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "radius/__init__.py").touch()
+    (package / "policy.py").write_text("from authproxy import store\nimport authproxy.model\n")
+    (package / "radius/packet.py").write_text("def f():\n    from socket import socket\n    return socket\n")
+    (package / "radius/server.py").write_text(
+        "from typing import TYPE_CHECKING\nfrom ..store import engine\n"
+        "from twisted.internet import reactor\nif TYPE_CHECKING:\n    from authproxy.primary import none\n"
+    )
+    return package
+
+
+@pytest.mark.parametrize(
+    ("rule", "lines"),
+    [
+        ("pure modules do no I/O", ["authproxy.radius.packet imports socket.socket"]),
+        ("policy and typed know the words only", ["authproxy.policy imports authproxy.store"]),
+        ("front doors are handed the authenticator", ["authproxy.radius.server imports authproxy.store.engine"]),
+        (
+            "the global reactor is named in service and cli only",
+            ["authproxy.radius.server imports twisted.internet.reactor"],
+        ),
+        ("one wire does not know the other: radius", []),
+    ],
+)
+def test_an_offense_is_found(house: Path, rule: str, lines: list[str]) -> None:
+    assert broken(next(each for each in RULES if each.name == rule), house) == lines
