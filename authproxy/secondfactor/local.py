@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from twisted.internet.defer import Deferred
+
 from authproxy.config.settings import ServiceSettings
 from authproxy.model import (
     Allowed,
@@ -48,10 +50,11 @@ _ENDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Active:
-    """The user must give a second factor."""
+class Asked:
+    """The user must give a second factor. Thousands of logins hold this while they wait: no more than needed."""
 
-    account: Account
+    user_id: str
+    username: str
 
 
 class LocalSecondFactor:
@@ -93,26 +96,31 @@ class LocalSecondFactor:
         self, who: Identity, ask: Ask, typed: Typed | None, request: AuthRequest, prompts: int
     ) -> Verdict:
         name = normalize(who.username, self._settings.username_normalization)
+        if isinstance(typed, Passcode):
+            return await self._writer.run(self._passcode_job(name, typed.code, ask))
         message = refusal_message(ask, typed)
-        match typed:
-            case Passcode(code):
-                return await self._writer.run(self._passcode_job(name, code, ask))
-            case None if ask.can_prompt:
-                standing = await self._look(name, message)
-                return _prompt(who, ask, prompts + 1) if isinstance(standing, Active) else standing
-            case Choice() | None:
-                standing = await self._look(name, message)
-                if not isinstance(standing, Active):
-                    return standing
-                return await self._choose(typed or Choice(None), ask, standing.account, name, request, message)
+        asked = await self._look(name, message)
+        if not isinstance(asked, Asked):
+            return asked
+        if typed is None and ask.can_prompt:
+            return _prompt(who, ask, prompts + 1)
+        refused = _refuse_choice(typed or Choice(None), ask, message)
+        return refused or await self._push(asked, request, message)
 
     # ------------------------------------------------------------ who may go on
 
-    async def _look(self, name: str, message: str) -> Active | Allowed | Refused:
+    def _look(self, name: str, message: str) -> Deferred[Asked | Allowed | Refused]:
         now = self._now()
-        return await self._writer.run(lambda connection: self._standing(connection, name, now, message))
 
-    def _standing(self, connection: Connection, name: str, now: float, message: str) -> Active | Allowed | Refused:
+        def job(connection: Connection) -> Asked | Allowed | Refused:
+            standing = self._standing(connection, name, now, message)
+            return Asked(standing.id, standing.username) if isinstance(standing, Account) else standing
+
+        return self._writer.run(job)
+
+    def _standing(
+        self, connection: Connection, name: str, now: float, message: str
+    ) -> Account | Allowed | Refused:
         """In the writer's thread: whether a second factor is asked of this user at all."""
         account = load_account(connection, name)
         if account is None:
@@ -127,7 +135,7 @@ class LocalSecondFactor:
         if account.strikes.is_locked(now):
             left = round((account.strikes.locked_until or now) - now)
             return Refused(Reason.USER_LOCKED_OUT, message, detail=f"for another {left} s")
-        return Active(account)
+        return account
 
     # ------------------------------------------------------------ passcodes
 
@@ -139,10 +147,9 @@ class LocalSecondFactor:
         attempt = Attempt(code, now, tokens, settings.totp_window, settings.hotp_window)
 
         def job(connection: Connection) -> Verdict:
-            standing = self._standing(connection, name, now, DENIED)
-            if not isinstance(standing, Active):
-                return standing
-            account = standing.account
+            account = self._standing(connection, name, now, DENIED)
+            if not isinstance(account, Account):
+                return account
             match verify(connection, account, attempt, self._seals):
                 case Right(factor, device):
                     note_login(connection, account, now)
@@ -164,32 +171,12 @@ class LocalSecondFactor:
             return ""
         return f"; {strikes.failures} wrong in a row: locked out for {self._settings.lockout_seconds} s"
 
-    # ------------------------------------------------------------ push, phone, SMS
+    # ------------------------------------------------------------ push
 
-    async def _choose(
-        self, choice: Choice, ask: Ask, account: Account, name: str, request: AuthRequest, message: str
-    ) -> Verdict:
-        match choice.factor:
-            case None if Factor.PUSH in ask.factors:
-                return await self._push(account, name, request, message)
-            case None:
-                return Refused(Reason.NO_PASSCODE, message, detail="no allowed factor works without being typed")
-            case factor if factor not in ask.factors:
-                return Refused(
-                    Reason.FACTOR_NOT_ALLOWED, message, factor, "the section's factors do not include it"
-                )
-            case Factor.PUSH if choice.number == 1:
-                return await self._push(account, name, request, message)
-            case Factor.PUSH:
-                detail = f"push{choice.number}: the user has 1 device for it"
-                return Refused(Reason.FACTOR_NOT_AVAILABLE, message, Factor.PUSH, detail)
-            case factor:
-                return Refused(Reason.FACTOR_NOT_AVAILABLE, message, factor, f"{factor} is not supported yet")
-
-    async def _push(self, account: Account, name: str, request: AuthRequest, message: str) -> Verdict:
+    async def _push(self, asked: Asked, request: AuthRequest, message: str) -> Verdict:
         status = await self._pushes.begin(
-            account.id,
-            account.username,
+            asked.user_id,
+            asked.username,
             self._application,
             request.client_ip or "",
             request.nas,
@@ -198,13 +185,13 @@ class LocalSecondFactor:
         if status is not PushStatus.APPROVED:
             return Refused(_ENDS[status], message, Factor.PUSH, f"the push request ended as {status}")
         now = self._now()
-        return await self._writer.run(lambda connection: self._approved(connection, name, now, message))
+        return await self._writer.run(lambda connection: self._approved(connection, asked.username, now, message))
 
     def _approved(self, connection: Connection, name: str, now: float, message: str) -> Verdict:
         """The user may have been disabled or deleted while the push was pending: that counts."""
         standing = self._standing(connection, name, now, message)
-        if isinstance(standing, Active):
-            note_login(connection, standing.account, now)
+        if isinstance(standing, Account):
+            note_login(connection, standing, now)
             return Allowed(Factor.PUSH)
         if isinstance(standing, Allowed) and standing.factor == "not enrolled":
             return Refused(Reason.NOT_ENROLLED, message, Factor.PUSH, "the user was deleted meanwhile")
@@ -223,6 +210,24 @@ def refusal_message(ask: Ask, typed: Typed | None) -> str:
             return APPEND_PASSCODE
         case _:
             return DENIED
+
+
+def _refuse_choice(choice: Choice, ask: Ask, message: str) -> Refused | None:
+    """Why a factor can't be used; None for the one that can: push, to the one device there is."""
+    match choice.factor:
+        case None if Factor.PUSH in ask.factors:
+            return None
+        case None:
+            return Refused(Reason.NO_PASSCODE, message, detail="no allowed factor works without being typed")
+        case factor if factor not in ask.factors:
+            return Refused(Reason.FACTOR_NOT_ALLOWED, message, factor, "the section's factors do not include it")
+        case Factor.PUSH if choice.number == 1:
+            return None
+        case Factor.PUSH:
+            detail = f"push{choice.number}: the user has 1 device for it"
+            return Refused(Reason.FACTOR_NOT_AVAILABLE, message, Factor.PUSH, detail)
+        case factor:
+            return Refused(Reason.FACTOR_NOT_AVAILABLE, message, factor, f"{factor} is not supported yet")
 
 
 def _options(factors: Sequence[Factor]) -> list[Option]:
