@@ -106,11 +106,22 @@ def printable(text: str) -> str:
 
 
 def message_of(event: LogEvent) -> str:
-    text = printable(formatEvent(event))
+    """The text of an event on one line, with the traceback of a failure behind it."""
+    text = printable(_formatted(event))
     failure = event.get("log_failure")
     if failure is not None:
         text = f"{text} | {printable(failure.getTraceback())}"
     return text
+
+
+def _formatted(event: LogEvent) -> str:
+    """What ``formatEvent`` gives, for our own plain formats at a tenth of the price."""
+    if _is_ours(event):
+        try:
+            return str(event["log_format"]).format_map(event)
+        except (LookupError, ValueError, AttributeError, TypeError):
+            pass
+    return formatEvent(event)
 
 
 class TextLine:
