@@ -310,17 +310,22 @@ IN_A_PROCESS = """
     from twisted.internet import reactor
     from twisted.internet.defer import Deferred, gatherResults
     from local_service import LocalService, ask, request, who
+    from authproxy.errors import StoreUnavailable
     from authproxy.model import Allowed
 
     async def enter(service, name, code):
-        verdict = await service.second_factor().begin(who(name), ask(code), request(name))
+        try:
+            verdict = await service.second_factor().begin(who(name), ask(code), request(name))
+        except StoreUnavailable as error:
+            print("FAULT", error, flush=True)
+            return
         if isinstance(verdict, Allowed):
             print(name, code, flush=True)
 
     async def main():
         service = LocalService(Path(sys.argv[1]))
         print("ready", flush=True)
-        sys.stdin.readline()
+        exec(sys.stdin.readline())
         todo = [line.split() for line in Path(sys.argv[3]).read_text().splitlines()]
         for first in range(0, len(todo), 20):
             await gatherResults(
@@ -368,7 +373,7 @@ async def test_two_processes_never_accept_the_same_code(service: LocalService, t
     running = [entering(service.state_dir, logins) for _ in range(2)]
     for process in running:
         assert process.stdin is not None
-        process.stdin.write("go\n")
+        process.stdin.write("pass\n")
         process.stdin.flush()
     accepted = [line for process in running for line in process.communicate(timeout=20)[0].splitlines()]
     assert sorted(accepted) == sorted(set(accepted))
@@ -383,7 +388,7 @@ async def test_no_accepted_code_is_accepted_again_after_kill_9(service: LocalSer
     running = entering(service.state_dir, logins)
     assert running.stdin is not None
     assert running.stdout is not None
-    running.stdin.write("go\n")
+    running.stdin.write("pass\n")
     running.stdin.flush()
     accepted = [running.stdout.readline() for _ in range(100)]
     os.kill(running.pid, signal.SIGKILL)
@@ -395,5 +400,29 @@ async def test_no_accepted_code_is_accepted_again_after_kill_9(service: LocalSer
     assert 100 <= len(whole) < 620
     fresh = LocalService(service.state_dir, lockout_after=0)
     for name, code in whole:
+        assert isinstance(await enter(fresh, code, name), Refused)
+    await fresh.stop()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_disk_that_fills_up_lets_nobody_in_who_could_come_again(
+    service: LocalService, tmp_path: Path
+) -> None:
+    """RLIMIT_FSIZE makes the kernel refuse to let the database's log grow."""
+    logins = hotp_logins(service, tmp_path, users=20, codes=30)
+    wal = service.state_dir / "authproxy.db-wal"
+    service.value("PRAGMA wal_checkpoint(TRUNCATE)")
+    running = entering(service.state_dir, logins)
+    limit = wal.stat().st_size + 60_000
+    told, _ = running.communicate(
+        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n", timeout=20
+    )
+    accepted = [line.split() for line in told.splitlines() if not line.startswith("FAULT")]
+    faults = [line for line in told.splitlines() if line.startswith("FAULT")]
+    assert accepted
+    assert faults
+    assert "the disk" in faults[0]
+    fresh = LocalService(service.state_dir, lockout_after=0)
+    for name, code in accepted:
         assert isinstance(await enter(fresh, code, name), Refused)
     await fresh.stop()
