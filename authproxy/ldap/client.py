@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from typing import cast
 
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
@@ -31,6 +32,7 @@ from authproxy.ldap.tls import TlsConnections
 
 _ABANDONED = "this side ended the connection"
 _EXTENDED_START_TLS = requests.encode(requests.Extended(messages.START_TLS))
+_DONE = Failure(ConnectionDone())  # type: ignore[no-untyped-call]
 _UNBIND = requests.encode(requests.Unbind())
 _KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
 
@@ -41,6 +43,10 @@ class ConnectionFailed(AuthproxyError):
 
 class NoAnswer(ConnectionFailed):
     """An operation got no answer in time. The connection may be in order otherwise."""
+
+
+class ConnectionDied(ConnectionFailed):
+    """An open connection broke before an operation was answered. It may be tried again on another."""
 
 
 Outcome = Answer | ConnectionFailed
@@ -132,7 +138,7 @@ class LdapConnection(Protocol):
         transport = ITCPTransport(self.transport)
         transport.setTcpNoDelay(True)
         transport.setTcpKeepAlive(True)
-        handle = ISystemHandle(self.transport).getHandle()
+        handle = cast(socket.socket, ISystemHandle(self.transport).getHandle())
         for name, seconds in _KEEPALIVE:
             with suppress(OSError, AttributeError):
                 handle.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), seconds)
@@ -160,7 +166,7 @@ class LdapConnection(Protocol):
 
     def handshakeCompleted(self) -> None:
         assert self._secure is not None
-        handle = ISystemHandle(self.transport).getHandle()
+        handle = cast(SSL.Connection, ISystemHandle(self.transport).getHandle())
         try:
             self._secure.check_name(handle)
         except tls.CertificateRefused as error:
@@ -183,11 +189,11 @@ class LdapConnection(Protocol):
         if session.failure is not None and self._why_lost is None:
             self.abort(str(session.failure))
 
-    def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008
+    def connectionLost(self, reason: Failure = _DONE) -> None:
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
-        why = self._why_lost = self._why_lost or ConnectionFailed(self._explain(reason))
+        why = self._why_lost = self._why_lost or ConnectionDied(self._explain(reason))
         was_open, self.is_open = self.is_open, False
         waiting = list(self._session.outstanding.values())
         self._session.outstanding.clear()
@@ -201,9 +207,10 @@ class LdapConnection(Protocol):
     def _explain(self, reason: Failure) -> str:
         error = reason.value
         if isinstance(error, SSL.Error):
-            refused = tls.refusal(ISystemHandle(self.transport).getHandle()) if not self.is_open else None
+            handle = cast(SSL.Connection, ISystemHandle(self.transport).getHandle())
+            refused = None if self.is_open else tls.refusal(handle)
             return str(refused) if refused else _explain_tls(error)
-        if reason.check(ConnectionDone, ConnectionAborted):
+        if isinstance(error, (ConnectionDone, ConnectionAborted)):
             if self._wanted is Transport.LDAPS and not self.is_open:
                 return "the server closed the connection during the TLS handshake; is this an LDAPS port?"
             return "the server closed the connection"
@@ -231,7 +238,9 @@ class LdapConnection(Protocol):
 
 
 def _explain_tls(error: SSL.Error) -> str:
-    reasons = [part[-1] for part in error.args[0] if part] if error.args and isinstance(error.args[0], list) else []
+    reasons = (
+        [part[-1] for part in error.args[0] if part] if error.args and isinstance(error.args[0], list) else []
+    )
     text = "; ".join(dict.fromkeys(filter(None, reasons))) or "the connection broke"
     hint = ""
     if "wrong version number" in text or "record layer" in text:

@@ -6,8 +6,20 @@ import re
 
 from authproxy.errors import ConfigError
 from authproxy.ldap.ber import MAX_DEPTH
-from authproxy.ldap.filters import And, Approx, AtLeast, AtMost, Equal, Extensible, Filter, Not, Or, Present
-from authproxy.ldap.filters import Substrings
+from authproxy.ldap.filters import (
+    And,
+    Approx,
+    Assertion,
+    AtLeast,
+    AtMost,
+    Equal,
+    Extensible,
+    Filter,
+    Not,
+    Or,
+    Present,
+    Substrings,
+)
 
 _OPERATOR = re.compile(r"(~=|>=|<=|:=|=)")
 _ATTRIBUTE = re.compile(r"(?:[A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)+)(?:;[A-Za-z0-9-]+)*")
@@ -97,8 +109,8 @@ class _Reader:
                 initial, *middle, final = map(self._value, value.split("*"))
                 return Substrings(attribute, initial, tuple(piece for piece in middle if piece), final)
             return Equal(attribute, self._value(value))
-        kind = {"~=": Approx, ">=": AtLeast, "<=": AtMost}[operator]
-        return kind(attribute, self._value(value))
+        kinds: dict[str, type[Assertion]] = {"~=": Approx, ">=": AtLeast, "<=": AtMost}
+        return kinds[operator](attribute, self._value(value))
 
     def _extensible(self, name: str, value: str) -> Filter:
         attribute, *rest = name.split(":")

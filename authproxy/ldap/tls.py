@@ -1,4 +1,4 @@
-"""TLS towards a directory: certificates are checked unless told otherwise, and errors say what is wrong with them."""
+"""TLS towards a directory: certificates are checked, and errors say what is wrong with them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from authproxy.errors import AuthproxyError, ConfigError
 _EXPIRED, _NOT_YET_VALID, _SELF_SIGNED_LEAF, _SELF_SIGNED_IN_CHAIN = 10, 9, 18, 19
 _UNKNOWN_ISSUER = (2, 20, 21)
 _WEAK = {66: "its key is too short", 67: "its issuer's key is too short", 68: "its signature hash is too weak"}
-_PURPOSE = {24: "its issuer is no certificate authority", 26: "it was not issued for a server", 79: "its issuer is no certificate authority"}  # fmt: skip
+_NO_CA = "its issuer is no certificate authority"
+_PURPOSE = {24: _NO_CA, 26: "it was not issued for a server", 79: _NO_CA}
 
 
 class CertificateRefused(AuthproxyError):
@@ -49,7 +50,7 @@ class TlsConnections:
         self._context = _context(rules)
         self._context.set_verify(SSL.VERIFY_PEER, _note_refusal(rules.ca_file))
 
-    def clientConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:
+    def clientConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:  # noqa: N803
         connection = SSL.Connection(self._context, None)
         connection.set_app_data([])  # what the verification found wrong
         if not _is_address(self._host):
@@ -126,8 +127,12 @@ def _note_refusal(ca_file: Path | None) -> Callable[[SSL.Connection, crypto.X509
 
 
 def _explain(cert: x509.Certificate, number: int, depth: int, ca_file: Path | None) -> str:
-    whose = f"the certificate of {_name(cert.subject)}" if depth == 0 else f"the CA certificate of {_name(cert.subject)}"
-    trusted = f"ssl_ca_certs_file ({ca_file})" if ca_file else "the operating system's certificate store (or set ssl_ca_certs_file)"  # fmt: skip
+    whose = (
+        f"the certificate of {_name(cert.subject)}"
+        if depth == 0
+        else f"the CA certificate of {_name(cert.subject)}"
+    )
+    trusted = f"ssl_ca_certs_file ({ca_file})" if ca_file else "a file and name it with ssl_ca_certs_file"
     if number == _EXPIRED:
         return f"{whose} expired on {cert.not_valid_after_utc:%Y-%m-%d %H:%M} UTC: renew it on the server"
     if number == _NOT_YET_VALID:
@@ -137,7 +142,8 @@ def _explain(cert: x509.Certificate, number: int, depth: int, ca_file: Path | No
     if number == _SELF_SIGNED_IN_CHAIN:
         return f"{whose} ends the server's chain and is not trusted: put it into {trusted}"
     if number in _UNKNOWN_ISSUER:
-        return f"{whose} was issued by {_name(cert.issuer)}, who is not trusted: put that CA's certificate into {trusted}"
+        issuer = _name(cert.issuer)
+        return f"{whose} was issued by {issuer}, who is not trusted: put that CA's certificate into {trusted}"
     why = _WEAK.get(number) or _PURPOSE.get(number)
     if why:
         return f"{whose} can't be accepted: {why}; have it reissued"
