@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Protocol
 
-import sqlalchemy as sa
-from sqlalchemy import bindparam
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from authproxy.model import new_login_id
-from authproxy.secondfactor.pushes import DECIDE, FIND, Decided, NoSuchPush, Push, PushStatus, TooLate, after_all
-from authproxy.store.statements import Connection, Parameters, compiled
-from authproxy.store.tables import pushes
+from authproxy.secondfactor.push_jobs import (
+    Statuses,
+    closing,
+    deciding,
+    inserting,
+    reading,
+    reading_since,
+    sweeping,
+)
+from authproxy.secondfactor.pushes import Decided, NoSuchPush, Push, PushStatus, TooLate
 from authproxy.store.writer import Writer
 
 POLL_SECONDS = 0.5
@@ -24,21 +29,6 @@ _LOOK_BACK = 2.0  # seconds: covers a commit that took its time after the clock 
 _MOST_PER_JOB = 500
 
 _log = Logger()
-
-_INSERT = compiled(pushes.insert().values({name: bindparam(name) for name in Push.__dataclass_fields__}))
-_DECIDE = compiled(DECIDE)
-_FIND = compiled(FIND)
-_CLOSE = compiled(
-    pushes.update()
-    .where(pushes.c.id == bindparam("push_id"), pushes.c.status == sa.literal_column("'pending'"))
-    .values(status=bindparam("decision"), decided_at=bindparam("now"))
-)
-_RECENT = compiled(sa.select(pushes.c.id, pushes.c.status).where(pushes.c.decided_at >= bindparam("since")))
-_SWEEP = compiled(
-    pushes.update()
-    .where(pushes.c.status == sa.literal_column("'pending'"), pushes.c.expires <= bindparam("now"))
-    .values(status=sa.literal_column("'expired'"), decided_at=bindparam("now"))
-)
 
 
 class AsksPush(Protocol):
@@ -84,8 +74,7 @@ class PushDesk:
 
     def start(self) -> None:
         """Closes what an earlier run left open. Pushes that have not expired yet end by themselves."""
-        now = self._now()
-        self._run_aside(lambda connection: connection.execute(_SWEEP, {"now": now}).rowcount)
+        self._writer.run(sweeping(self._now())).addErrback(_log_failure)
 
     def stop(self) -> None:
         """Ends the timer. Whoever waits is up to the caller."""
@@ -118,8 +107,7 @@ class PushDesk:
     def _open(self, push: Push, key: tuple[str, ...]) -> _Open:
         opened = self._by_key[key] = self._by_id[push.id] = _Open(push, key)
         self._due.append((self._clock.seconds() + self._seconds, push.id))
-        row: Parameters = {name: getattr(push, name) for name in Push.__dataclass_fields__}
-        inserted = self._writer.run(lambda connection: connection.execute(_INSERT, row).rowcount)
+        inserted = self._writer.run(inserting(push))
         inserted.addErrback(lambda failure: self._fail(opened, failure))
         if self._timer is None:
             self._last_poll = push.created
@@ -139,15 +127,7 @@ class PushDesk:
 
     async def decide(self, push_id: str, status: PushStatus, by: str) -> Decided | TooLate | NoSuchPush:
         """Decides within this process. Raises StoreUnavailable."""
-        row: Parameters = {"push_id": push_id, "now": self._now(), "decision": str(status), "decider": by}
-
-        def job(connection: Connection) -> Decided | TooLate | NoSuchPush:
-            if connection.execute(_DECIDE, row).rowcount == 1:
-                return Decided()
-            found = connection.execute(_FIND, {"push_id": push_id}).fetchone()
-            return after_all(found[0] if found else None)
-
-        result = await self._writer.run(job)
+        result = await self._writer.run(deciding(push_id, status, by, self._now()))
         if isinstance(result, Decided):
             self._settle(push_id, status)
         return result
@@ -164,7 +144,7 @@ class PushDesk:
         ids = list(self._woken)[:_MOST_PER_JOB]
         for push_id in ids:
             del self._woken[push_id]
-        fetched = self._writer.run(lambda connection: _statuses(connection, ids))
+        fetched = self._writer.run(reading(ids))
         fetched.addCallbacks(self._settle_all, _log_failure)
         fetched.addCallback(self._fetched)
 
@@ -172,7 +152,7 @@ class PushDesk:
         self._is_fetching = False
         self._fetch()
 
-    def _settle_all(self, statuses: list[tuple[str, PushStatus]]) -> None:
+    def _settle_all(self, statuses: Statuses) -> None:
         for push_id, status in statuses:
             if status is not PushStatus.PENDING:
                 self._settle(push_id, status)
@@ -223,14 +203,7 @@ class PushDesk:
 
     def _close(self, ids: list[str], status: PushStatus) -> None:
         """Ends pushes, unless they were decided before: then that is what counts."""
-        now = self._now()
-
-        def job(connection: Connection) -> list[tuple[str, PushStatus]]:
-            for push_id in ids:
-                connection.execute(_CLOSE, {"push_id": push_id, "decision": str(status), "now": now})
-            return _statuses(connection, ids)
-
-        closed = self._writer.run(job)
+        closed = self._writer.run(closing(ids, status, self._now()))
         closed.addCallbacks(self._settle_all, lambda failure: self._fail_all(ids, failure))
 
     def _fail_all(self, ids: list[str], failure: Failure) -> None:
@@ -246,33 +219,16 @@ class PushDesk:
         begun = self._now()
         since = min(self._last_poll, begun) - _LOOK_BACK
 
-        def done(statuses: list[tuple[str, PushStatus]]) -> None:
+        def done(statuses: Statuses) -> None:
             self._last_poll = begun
             self._settle_all(statuses)
 
-        polled = self._writer.run(lambda connection: _recent(connection, since))
+        polled = self._writer.run(reading_since(since))
         polled.addCallbacks(done, _log_failure)
         polled.addCallback(self._polled)
 
     def _polled(self, _: object) -> None:
         self._is_polling = False
-
-    def _run_aside(self, job: Callable[[Connection], Any]) -> None:
-        self._writer.run(job).addErrback(_log_failure)
-
-
-def _statuses(connection: Connection, ids: Iterable[str]) -> list[tuple[str, PushStatus]]:
-    """A push whose row is gone (its user was deleted) is cancelled."""
-    found = []
-    for push_id in ids:
-        row = connection.execute(_FIND, {"push_id": push_id}).fetchone()
-        found.append((push_id, PushStatus(row[0]) if row else PushStatus.CANCELLED))
-    return found
-
-
-def _recent(connection: Connection, since: float) -> list[tuple[str, PushStatus]]:
-    rows = connection.execute(_RECENT, {"since": since}).fetchall()
-    return [(push_id, PushStatus(status)) for push_id, status in rows]
 
 
 def _log_failure(failure: Failure) -> None:

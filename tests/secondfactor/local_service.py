@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from twisted.internet import reactor
 
 from authproxy.config.settings import ServiceSettings
 from authproxy.errors import SecretError
-from authproxy.model import Ask, AuthRequest, Factor, Identity, Passcode, Trail, Typed
+from authproxy.model import Ask, AuthRequest, Factor, Identity, Passcode, Reason, Refused, Trail, Typed, Verdict
 from authproxy.secondfactor.local import LocalSecondFactor
 from authproxy.secondfactor.passcode import hotp
 from authproxy.secondfactor.push import PushDesk
@@ -139,4 +138,13 @@ def who(username: str = "alice") -> Identity:
     return Identity(username)
 
 
-Begin = Callable[..., Any]
+async def enter(service: LocalService, code: str, username: str = "alice", **asked: Any) -> Verdict:
+    return await service.second_factor().begin(who(username), ask(code, **asked), request())
+
+
+def refused(verdict: Verdict, reason: Reason, detail: str = "") -> bool:
+    assert isinstance(verdict, Refused), verdict
+    assert verdict.message == ACCESS_DENIED
+    assert verdict.reason is reason, verdict
+    assert detail in verdict.detail
+    return True
