@@ -69,6 +69,8 @@ class ClientAddress:
 
 def read_address(text: str) -> str | None:
     """``192.0.2.1``, ``192.0.2.1:4500``, ``2001:db8::1`` or ``[2001:db8::1]:4500`` as an address."""
+    if _is_plain_ipv4(text):
+        return text
     text = text.strip("\0 ")
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -77,6 +79,17 @@ def read_address(text: str) -> str | None:
     if len(text) == _EUI64_LENGTH and all(len(group) == 2 for group in text.split(":")):
         return None  # reads as IPv6, is a MAC address of eight octets
     return _spelled(text)
+
+
+def _is_plain_ipv4(text: str) -> bool:
+    """The usual case, told without building an address object; a yes is right, a no may be wrong."""
+    octets = text.split(".")
+    if len(octets) != 4 or not text.isascii():
+        return False
+    for octet in octets:
+        if not octet.isdigit() or len(octet) > 3 or int(octet) > 255 or (octet[0] == "0" and octet != "0"):
+            return False
+    return text != "0.0.0.0"  # noqa: S104
 
 
 def _spelled(address: str | bytes) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from ipaddress import ip_address, ip_network
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,31 +46,31 @@ NESTED = Appliances(
 )
 
 
-@pytest.mark.parametrize(
-    ("host", "number"),
-    [
-        ("203.0.113.1", 1),
-        ("10.200.0.1", 2),
-        ("10.1.255.255", 3),
-        ("10.1.2.3", 4),
-        ("10.1.2.2", 5),
-        ("10.1.2.9", 5),
-        ("10.1.2.10", 3),
-        ("::ffff:10.1.2.3", 4),
-        ("2001:db8::5", 7),
-        ("2001:db8::6", 6),
-        ("192.0.2.199", 1),
-        ("192.0.2.200", 8),
-        ("192.0.3.5", 8),
-        ("255.255.255.255", 1),
-        ("fe80::1%eth0", 9),
-        ("2001:db9::1", None),
-        ("::1", None),
-    ],
-)
-def test_smallest_range_wins(host: str, number: int | None) -> None:
-    assert number_of(NESTED, host) == number
-    assert number_of(NESTED, host) == number  # from the cache
+SMALLEST_RANGE_WINS = [
+    ("203.0.113.1", 1),
+    ("10.200.0.1", 2),
+    ("10.1.255.255", 3),
+    ("10.1.2.3", 4),
+    ("10.1.2.2", 5),
+    ("10.1.2.9", 5),
+    ("10.1.2.10", 3),
+    ("::ffff:10.1.2.3", 4),
+    ("2001:db8::5", 7),
+    ("2001:db8::6", 6),
+    ("192.0.2.199", 1),
+    ("192.0.2.200", 8),
+    ("192.0.3.5", 8),
+    ("255.255.255.255", 1),
+    ("fe80::1%eth0", 9),
+    ("2001:db9::1", None),
+    ("::1", None),
+]
+
+
+def test_smallest_range_wins() -> None:
+    for host, number in SMALLEST_RANGE_WINS:
+        assert number_of(NESTED, host) == number
+        assert number_of(NESTED, host) == number  # from the cache
 
 
 def test_client_is_named_as_people_write_it_and_has_its_secret() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import random
+from ipaddress import ip_address
 
 import pytest
 from twisted.internet.defer import Deferred
 
+from authproxy.config.settings import Appliance, ServerMode
 from authproxy.config.settings import RequireMessageAuthenticator as Require
-from authproxy.config.settings import ServerMode
 from authproxy.model import Accept, AuthRequest, Challenge, Outcome, Reject
 from authproxy.radius import server as radius_server
 from authproxy.radius.packet import (
@@ -33,6 +34,7 @@ from authproxy.radius.packet import (
     verify_response,
 )
 from authproxy.radius.signing import NO_SIGNATURE, NO_SIGNATURE_ANY_MORE, UNEXPECTED_PROXY_STATE
+from authproxy.secret import Secret
 from tests.conftest import LoggedFailures
 from tests.radius.door import PEER, Door, Lines
 from tests.radius.wire import SECRET, pap, typical, unsigned_request
@@ -280,6 +282,16 @@ def test_auto_holds_each_client_to_what_it_has_shown(door: Door) -> None:
     assert door.dropped(NO_SIGNATURE_ANY_MORE) == 1
     other = ("192.0.2.2", 5000)
     assert only(door.send(login(is_signed=False, identifier=6), other)).code == ACCESS_ACCEPT
+
+
+def test_unsigned_requests_of_invented_addresses_do_not_flood_the_log() -> None:
+    everyone = Door(appliances=(Appliance(ip_address("0.0.0.0"), ip_address("255.255.255.255"), Secret("x"), 1),))
+    datagram = unsigned_request([attribute(3, b"x" * 17)])
+    with Lines() as lines:
+        for number in range(6_000):
+            everyone.send(datagram, (f"10.0.{number // 250}.{number % 250}", 5000))
+    assert 1 < len(lines.texts) < 600
+    assert lines.having("many sources")
 
 
 def test_auto_learns_nothing_from_a_wrong_signature_or_from_status_server(door: Door) -> None:
