@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -17,7 +19,7 @@ from bench.people import STEP, Person, people
 from bench.slapd import BenchSlapd
 
 SECRET = "bench-secret"
-_ROUND_SECONDS = 22.0  # a code stays valid for this long at both servers
+_ROUND_SECONDS = 15.0
 
 Server = BenchAuthproxy | BenchFreeRadius
 Logins = list[tuple[str, str]]
@@ -71,13 +73,26 @@ def _count(score: Score, server: Server, answers: Answers) -> None:
 
 
 def next_step(last: int) -> int:
-    """A TOTP step after ``last`` that both servers take now and for the next seconds; waits for it."""
+    """The current TOTP step, once it is after ``last`` and will last for a round: FreeRADIUS 3.2.1 takes no
+    code of the step before."""
     while True:
         now = time.time()
-        step = max(last + 1, int((now + _ROUND_SECONDS) // STEP) - 1)
-        if step <= int(now // STEP):
+        step = int(now // STEP)
+        if step > last and STEP - now % STEP >= _ROUND_SECONDS:
             return step
-        time.sleep(0.2)
+        time.sleep(0.1)
+
+
+@contextmanager
+def scratch_directory() -> Iterator[Path]:
+    """Removed at the end; kept, and named, when the bench fails: the servers' logs are in it."""
+    path = Path(tempfile.mkdtemp(prefix="authproxy-bench-"))
+    try:
+        yield path
+    except BaseException:
+        print(f"what the servers wrote is left in {path}", flush=True)
+        raise
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def logins_at(persons: list[Person], step: int) -> Logins:
@@ -88,7 +103,7 @@ def run(users: int, rounds: int, parallel: int, only: str = "") -> dict[str, Sco
     """Prints a line per round. Raises RuntimeError when a server does not start."""
     persons = people(users)
     with ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="authproxy-bench-")))
+        scratch = stack.enter_context(scratch_directory())
         slapd = BenchSlapd(scratch / "slapd", persons).start()
         stack.callback(slapd.process.stop)
         servers: list[Server] = []

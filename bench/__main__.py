@@ -1,0 +1,19 @@
+"""All benches, and one table at the end: ``make bench``."""
+
+from __future__ import annotations
+
+from bench import login, pending_push, startup
+
+
+def main() -> None:
+    print("time to ready", flush=True)
+    ready = startup.run()
+    print("logins: rounds of radclient -p 64, then one round that times each answer", flush=True)
+    scores = login.run(users=10_000, rounds=3, parallel=64)
+    print("logins that wait for a push", flush=True)
+    waits = pending_push.run()
+    print("\n" + "\n".join((login.table(scores), startup.table(ready), pending_push.table(waits))))
+
+
+if __name__ == "__main__":
+    main()
