@@ -51,7 +51,8 @@ def tlv(tag: int, value: bytes) -> bytes:
 
 def integer(number: int, tag: int = INTEGER) -> bytes:
     """A signed integer or, with another tag, an enumeration."""
-    return tlv(tag, number.to_bytes(number.bit_length() // 8 + 1, "big", signed=True))
+    bits = number.bit_length() if number >= 0 else (~number).bit_length()
+    return tlv(tag, number.to_bytes(bits // 8 + 1, "big", signed=True))
 
 
 def boolean(truth: bool) -> bytes:

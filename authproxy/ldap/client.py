@@ -262,8 +262,10 @@ class LdapConnectionFactory:
         self, clock: IReactorTime, patience: float, transport: Transport, secure: TlsConnections | None
     ) -> None:
         self._arguments = (clock, patience, transport, secure)
+        self.made = 0
 
     def buildProtocol(self, addr: object) -> LdapConnection:
+        self.made += 1
         return LdapConnection(*self._arguments)
 
     def doStart(self) -> None:

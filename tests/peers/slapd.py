@@ -4,8 +4,8 @@
         ... 127.0.0.1:peer.port, peer.tls_port, peer.ca_file, peer.service_dn, peer.service_password
 
 ``user0001`` has the password ``pw-0001``, and so on. The first ten are in cn=vpn; 11 must change the password,
-12 is locked, 13's has expired; 14 and 15 share the mail address ``shared@example.test``. ``jörg`` has ``pässwörd``;
-``comma`` (``pw-comma``) has a comma in its name.
+12 is locked, 13's has expired; 14 and 15 share the mail address ``shared@example.test``. ``jörg`` has the password
+``pässwörd``; ``comma`` (``pw-comma``) has a comma in its name.
 """
 
 from __future__ import annotations
@@ -264,6 +264,9 @@ def _person(number: int) -> str:
     )  # fmt: skip
 
 
+_UNITS = ("People", "Groups", "Policies", "Service")
+
+
 def _data(users: int, max_failures: int) -> str:
     members = [f"uid=user{number:04d},{PEOPLE}" for number in range(1, 11)]
     parts = [_entry(BASE, "dcObject organization", dc="example", o="Example")]
@@ -277,11 +280,14 @@ def _data(users: int, max_failures: int) -> str:
         pwdGraceAuthNLimit="0", pwdMaxAge="7776000",
     ))  # fmt: skip
     parts.append(_entry(
-        Slapd.service_dn, "applicationProcess simpleSecurityObject", cn="svc", userPassword=_hashed(Slapd.service_password)
+        Slapd.service_dn, "applicationProcess simpleSecurityObject", cn="svc",
+        userPassword=_hashed(Slapd.service_password),
     ))  # fmt: skip
     parts += map(_person, range(1, users + 1))
-    parts.append(_entry(f"uid=jörg,{PEOPLE}", "inetOrgPerson", uid="jörg", cn="Jörg", sn="M", userPassword=_hashed("pässwörd")))  # fmt: skip
-    parts.append(_entry(f"cn=Comma\\, Ann,{PEOPLE}", "inetOrgPerson", uid="comma", cn="Comma, Ann", sn="C", userPassword=_hashed("pw-comma")))  # fmt: skip
+    for name, rdn, password in (("jörg", "uid=jörg", "pässwörd"), ("comma", "cn=Comma\\, Ann", "pw-comma")):
+        hashed = _hashed(password)
+        cn = "Comma, Ann" if name == "comma" else name
+        parts.append(_entry(f"{rdn},{PEOPLE}", "inetOrgPerson", uid=name, cn=cn, sn="S", userPassword=hashed))
     parts.append(_entry(VPN, "groupOfNames", cn="vpn", member=members))
     parts.append(_entry(UNIQUE, "groupOfUniqueNames", cn="unique", uniqueMember=members[:2]))
     parts.append(_entry(POSIX, "posixGroup", cn="posix", gidNumber="10000", memberUid=["user0001"]))
