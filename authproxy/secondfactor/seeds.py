@@ -68,7 +68,7 @@ class SeedBox:
             return self._cipher.decrypt(blob[1 : 1 + _NONCE], blob[1 + _NONCE :], device_id.encode())
         except (InvalidTag, ValueError):
             raise SecretError(
-                f"the seed of device {device_id} can't be read: it was encrypted with another seed_key, or is damaged"
+                f"the seed of device {device_id} can't be read: another seed_key encrypted it, or it is damaged"
             ) from None
 
     def code_hash(self, user_id: str, code: str) -> bytes:

@@ -1,0 +1,32 @@
+"""The record of what administrators changed: append only, and never with a secret in it."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import time
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+
+from authproxy.model import JsonValue
+from authproxy.store.tables import audit
+
+
+def shell_actor() -> str:
+    """Who sits at the shell: the operating system's user, as ``shell:NAME``."""
+    try:
+        return f"shell:{getpass.getuser()}"
+    except (KeyError, OSError):  # a container's user without an entry in passwd
+        return "shell:unknown"
+
+
+def note(
+    connection: sa.Connection, actor: str, action: str, about: str, detail: Mapping[str, JsonValue] | None = None
+) -> None:
+    """``action`` is a word or two (``user add``), ``about`` names the object, ``detail`` what it became."""
+    connection.execute(
+        audit.insert().values(
+            at=time.time(), actor=actor, action=action, object=about, detail=json.dumps(dict(detail or {}))
+        )
+    )
