@@ -10,20 +10,42 @@ import click
 
 
 @click.command("demo")
-@click.option("--once", is_flag=True, help="End after the logins instead of staying up.")
+@click.option("--once", is_flag=True, help="end after the logins instead of staying up")
 def command(once: bool) -> None:
     """Start a sample directory and the daemon on loopback, and log people in over real UDP.
 
-    Prints what was asked, what was answered and why. Stays up until stopped, so that you can try for yourself.
+    Prints what was asked, what was answered and why; then stays up, so that you can try for yourself. Exit status
+    1 when a login ended otherwise than it should.
     """
-    from twisted.internet import asyncioreactor
+    with tempfile.TemporaryDirectory(prefix="authproxy-demo-") as folder:
+        sys.exit(_perform(Path(folder), stays_up=not once))
 
-    asyncioreactor.install()
-    from twisted.internet import reactor
 
-    from authproxy.demo.story import Story
-    from authproxy.service import Reactor, run_until_done
+def _perform(folder: Path, stays_up: bool) -> int:
+    from twisted.internet.asyncioreactor import AsyncioSelectorReactor
+    from twisted.internet.defer import Deferred
+    from twisted.internet.main import installReactor
 
-    with tempfile.TemporaryDirectory(prefix="authproxy-demo-") as directory:
-        story = Story(Path(directory), Reactor(reactor), click.echo, stays_up=not once)
-        sys.exit(run_until_done(reactor, story.tell))
+    reactor = AsyncioSelectorReactor()
+    installReactor(reactor)  # type: ignore[no-untyped-call]
+
+    from authproxy.demo.stage import perform
+
+    failures: list[str] = []
+
+    async def play() -> None:
+        try:
+            service = await perform(reactor, folder, click.echo)
+            reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(service.stop()))
+            if stays_up:
+                click.echo("\nThe demonstration is serving; stop it with Ctrl-C.")
+                return
+        except Exception as error:
+            failures.append(f"the demonstration failed: {type(error).__name__}: {error}")
+        reactor.stop()  # type: ignore[no-untyped-call]
+
+    reactor.callWhenRunning(lambda: Deferred.fromCoroutine(play()))
+    reactor.run()  # type: ignore[no-untyped-call]
+    for failure in failures:
+        click.echo(failure, err=True)
+    return 1 if failures else 0

@@ -1,0 +1,124 @@
+"""Sets the stage: sample directory, configuration, accounts, the daemon's rooms, two appliances. Then tells."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor as Reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
+
+from authproxy import __version__
+from authproxy.cli.opening import open_configuration
+from authproxy.demo.appliance import Appliance
+from authproxy.demo.sample import ALICE, BASE_DN, BOB, Site, entries
+from authproxy.demo.shell import Shell
+from authproxy.demo.story import CodeGenerator, Story
+from authproxy.ldap.server import MemoryDirectory
+from authproxy.log import start_logging
+from authproxy.model import LoginRecord
+from authproxy.service import Service, build
+from authproxy.store.engine import Database
+from authproxy.store.journal import find_logins
+
+Show = Callable[[str], None]
+
+
+async def perform(reactor: Reactor, folder: Path, show: Show) -> Service:
+    """The whole demonstration; the service that still runs then. Raises WrongEnding."""
+    site = Site(folder)
+    directory = MemoryDirectory(entries(site.service_password)).listen(reactor).getHost()
+    assert isinstance(directory, IPv4Address)
+    auto_port, challenge_port = _free_ports(2)
+    site.write_config(directory.port, auto_port, challenge_port)
+    show(f"authproxy {__version__}, a demonstration: everything on loopback, everything gone when it ends")
+    show(f"  directory      ldap://127.0.0.1:{directory.port}  {BASE_DN}")
+    show(f"  configuration  {site.config}")
+
+    opened = open_configuration(site.config)
+    start_logging(opened.settings.main, is_debug=False)
+    service = build(opened.settings, opened.seed_key, reactor)
+    shell = Shell(site.config, show)
+
+    show("\n* Two users are added, as an administrator would while the daemon runs")
+    await _run(shell, "user", "add", ALICE.username)
+    device = await _run(shell, "device", "add-totp", ALICE.username)
+    await _run(shell, "user", "add", BOB.username)
+    codes = await _run(shell, "bypass", "create", BOB.username, "--count", "2")
+
+    vpn, gateway = (_appliance(reactor, port, site.radius_secret) for port in (auto_port, challenge_port))
+    story = Story(
+        reactor,
+        vpn,
+        gateway,
+        CodeGenerator(str(device["secret"])),
+        _texts(codes["codes"]),
+        lambda: _approve_pending(shell),
+        _newest_login(opened.settings.service.database),
+        show,
+    )
+    await story.tell()
+    _say_what_next(site, auto_port, show)
+    return service
+
+
+def _run(shell: Shell, *words: str) -> Deferred[dict[str, object]]:
+    return deferToThread(shell.run, *words)
+
+
+def _approve_pending(shell: Shell) -> Deferred[object]:
+    def approve() -> object:
+        pending = shell.run("push", "list")["pushes"]
+        assert isinstance(pending, list)
+        return shell.run("push", "approve", str(pending[0]["id"]))
+
+    return deferToThread(approve)
+
+
+def _texts(codes: object) -> list[str]:
+    assert isinstance(codes, list)
+    return [str(code) for code in codes]
+
+
+def _appliance(reactor: Reactor, port: int, secret: str) -> Appliance:
+    appliance = Appliance(reactor, ("127.0.0.1", port), secret.encode())
+    appliance.listen(reactor)
+    return appliance
+
+
+def _newest_login(database: str) -> Callable[[], LoginRecord]:
+    opened = Database(database)
+
+    def newest() -> LoginRecord:
+        with opened.reading() as connection:
+            return find_logins(connection, limit=1)[0]
+
+    return newest
+
+
+def _free_ports(count: int) -> list[int]:
+    """UDP ports that are free now; they are taken a moment later."""
+    probes = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+def _say_what_next(site: Site, auto_port: int, show: Show) -> None:
+    show(f"""
+All of this happened for real, and the daemon is still there. In another terminal:
+
+  authproxy radtest --config {site.config} --section radius_server_auto {ALICE.username} '{ALICE.password},push'
+  authproxy push list --config {site.config}
+  authproxy explain --config {site.config}
+  less {site.directory}/log/authproxy.log
+
+RADIUS is on 127.0.0.1 port {auto_port}, secret {site.radius_secret}; the users are {ALICE.username} (password
+{ALICE.password}) and {BOB.username} (password {BOB.password}).""")
