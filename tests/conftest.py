@@ -26,6 +26,13 @@ class LoggedFailures:
         return taken
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _settled_memory() -> None:
+    """What is loaded already need not be looked at by every test's collection."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def logged_failures() -> Iterator[LoggedFailures]:
     """Fails the test if a failure was logged, or a Deferred was dropped with one."""

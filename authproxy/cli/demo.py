@@ -35,10 +35,11 @@ def _perform(folder: Path, stays_up: bool) -> int:
 
     async def play() -> None:
         try:
-            service = await perform(reactor, folder, click.echo)
-            reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(service.stop()))
+            staged = await perform(reactor, folder, click.echo)
+            stop = staged.service.stop
+            reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(stop()))
             if stays_up:
-                click.echo("\nThe demonstration is serving; stop it with Ctrl-C.")
+                click.echo(staged.what_next)
                 return
         except Exception as error:
             failures.append(f"the demonstration failed: {type(error).__name__}: {error}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from twisted.internet.address import IPv4Address
@@ -27,8 +29,16 @@ from authproxy.store.journal import find_logins
 Show = Callable[[str], None]
 
 
-async def perform(reactor: Reactor, folder: Path, show: Show) -> Service:
-    """The whole demonstration; the service that still runs then. Raises WrongEnding."""
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What still runs after the story, and how to try it for oneself."""
+
+    service: Service
+    what_next: str
+
+
+async def perform(reactor: Reactor, folder: Path, show: Show) -> Staged:
+    """The whole demonstration. Raises WrongEnding."""
     site = Site(folder)
     directory = MemoryDirectory(entries(site.service_password)).listen(reactor).getHost()
     assert isinstance(directory, IPv4Address)
@@ -61,8 +71,7 @@ async def perform(reactor: Reactor, folder: Path, show: Show) -> Service:
         show,
     )
     await story.tell()
-    _say_what_next(site, auto_port, show)
-    return service
+    return Staged(service, _what_next(site, auto_port))
 
 
 def _run(shell: Shell, *words: str) -> Deferred[dict[str, object]]:
@@ -111,14 +120,15 @@ def _free_ports(count: int) -> list[int]:
             probe.close()
 
 
-def _say_what_next(site: Site, auto_port: int, show: Show) -> None:
-    show(f"""
-All of this happened for real, and the daemon is still there. In another terminal:
+def _what_next(site: Site, auto_port: int) -> str:
+    program = f"{sys.argv[0]} {{}} --config {site.config}".format
+    return f"""
+All of this happened for real, and the daemon is still there: stop it with Ctrl-C. In another terminal:
 
-  authproxy radtest --config {site.config} --section radius_server_auto {ALICE.username} '{ALICE.password},push'
-  authproxy push list --config {site.config}
-  authproxy explain --config {site.config}
+  {program("radtest --section radius_server_auto")} {ALICE.username} '{ALICE.password},push'
+  {program("push list")}
+  {program("explain")}
   less {site.directory}/log/authproxy.log
 
 RADIUS is on 127.0.0.1 port {auto_port}, secret {site.radius_secret}; the users are {ALICE.username} (password
-{ALICE.password}) and {BOB.username} (password {BOB.password}).""")
+{ALICE.password}) and {BOB.username} (password {BOB.password})."""

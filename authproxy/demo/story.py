@@ -56,7 +56,10 @@ class Story:
         decided: Callable[[], LoginRecord],
         show: Callable[[str], None],
     ) -> None:
-        """``vpn`` speaks to [radius_server_auto], ``gateway`` to [radius_server_challenge]. ``bypass_codes``: two."""
+        """``vpn`` speaks to [radius_server_auto], ``gateway`` to [radius_server_challenge].
+
+        ``bypass_codes``: two of Bob's.
+        """
         self._clock = clock
         self._vpn = vpn
         self._gateway = gateway
