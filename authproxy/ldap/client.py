@@ -9,7 +9,7 @@ from typing import cast
 
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionAborted, ConnectionDone
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import (
     IDelayedCall,
     IHandshakeListener,
@@ -35,6 +35,13 @@ _EXTENDED_START_TLS = requests.encode(requests.Extended(messages.START_TLS))
 _DONE = Failure(ConnectionDone())  # type: ignore[no-untyped-call]
 _UNBIND = requests.encode(requests.Unbind())
 _KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
+
+
+_HINTS = {
+    Transport.CLEAR: "",
+    Transport.STARTTLS: " while StartTLS was set up",
+    Transport.LDAPS: " during the TLS handshake; is this an LDAPS port?",
+}
 
 
 class ConnectionFailed(AuthproxyError):
@@ -208,12 +215,11 @@ class LdapConnection(Protocol):
         error = reason.value
         if isinstance(error, SSL.Error):
             handle = cast(SSL.Connection, ISystemHandle(self.transport).getHandle())
-            refused = None if self.is_open else tls.refusal(handle)
+            refused = self._secure.refusal(handle) if self._secure and not self.is_open else None
             return str(refused) if refused else _explain_tls(error)
-        if isinstance(error, (ConnectionDone, ConnectionAborted)):
-            if self._wanted is Transport.LDAPS and not self.is_open:
-                return "the server closed the connection during the TLS handshake; is this an LDAPS port?"
-            return "the server closed the connection"
+        if isinstance(error, (ConnectionDone, ConnectionAborted, ConnectionLost)):
+            hint = "" if self.is_open else _HINTS[self._wanted]
+            return f"the server closed the connection{hint}"
         return str(error) or type(error).__name__
 
     # ------------------------------------------------------------ patience

@@ -44,9 +44,9 @@ class Entries:
         if not password:
             return Result(Code.UNWILLING_TO_PERFORM, message="a bind needs a password")
         entry = self._by_key.get(_key(name) or ())
-        passwords = entry.passwords if entry is not None and entry.passwords else (_NOBODY,)
-        is_right = sum(_is_password(stored, password) for stored in passwords) > 0  # looks at every one
-        return Result(Code.SUCCESS if is_right and entry is not None else Code.INVALID_CREDENTIALS)
+        own = entry.passwords if entry is not None else ()
+        found = sum(_is_password(stored, password) for stored in own or (_NOBODY,))  # looks at every one
+        return Result(Code.SUCCESS if own and found else Code.INVALID_CREDENTIALS)
 
     def find(self, search: Search) -> tuple[Result, list[StoredEntry]]:
         base = _key(search.base)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -44,18 +44,34 @@ class TlsConnections:
 
     def __init__(self, rules: TlsRules, host: str) -> None:
         """Raises ConfigError when the authorities or ciphers can't be used."""
+        try:
+            self._sni = None if _is_address(host) else host.encode("idna")
+        except UnicodeError as error:
+            raise ConfigError(f"{host!r} is no host name") from error
         self._host = host
         self._ca_file = rules.ca_file
         self._check_hostname = rules.check_hostname
         self._context = _context(rules)
-        self._context.set_verify(SSL.VERIFY_PEER, _note_refusal(rules.ca_file))
+        self._refusals: WeakKeyDictionary[SSL.Connection, CertificateRefused] = WeakKeyDictionary()
+        self._context.set_verify(SSL.VERIFY_PEER, self._verify)
 
     def clientConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:  # noqa: N803
         connection = SSL.Connection(self._context, None)
-        connection.set_app_data([])  # what the verification found wrong
-        if not _is_address(self._host):
-            connection.set_tlsext_host_name(self._host.encode("idna"))
+        if self._sni is not None:
+            connection.set_tlsext_host_name(self._sni)
         return connection
+
+    def refusal(self, connection: SSL.Connection) -> CertificateRefused | None:
+        """What was wrong with the certificate when the handshake failed; None if it wasn't the certificate."""
+        return self._refusals.get(connection)
+
+    def _verify(
+        self, connection: SSL.Connection, cert: crypto.X509, number: int, depth: int, is_good: int
+    ) -> bool:
+        if not is_good:
+            explained = _explain(cert.to_cryptography(), number, depth, self._ca_file)
+            self._refusals.setdefault(connection, CertificateRefused(explained))
+        return bool(is_good)
 
     def check_name(self, connection: SSL.Connection) -> None:
         """Whether the server is who we meant to call. Raises CertificateRefused. Call it when the
@@ -72,12 +88,6 @@ class TlsConnections:
                 f"the certificate is for {_names(connection)}, not for {self._host!r}: use one of these names as "
                 f"host, or have the certificate reissued with {self._host!r} as subjectAltName"
             ) from error
-
-
-def refusal(connection: SSL.Connection) -> CertificateRefused | None:
-    """What was wrong with the certificate when the handshake failed; None if it wasn't the certificate."""
-    found = connection.get_app_data()
-    return found[0] if isinstance(found, list) and found else None
 
 
 def _is_address(host: str) -> bool:
@@ -113,17 +123,6 @@ def _context(rules: TlsRules) -> SSL.Context:
 
 
 # ---------------------------------------------------------------- saying what is wrong
-
-
-def _note_refusal(ca_file: Path | None) -> Callable[[SSL.Connection, crypto.X509, int, int, int], bool]:
-    def check(connection: SSL.Connection, cert: crypto.X509, number: int, depth: int, is_good: int) -> bool:
-        if not is_good:
-            found = connection.get_app_data()
-            if isinstance(found, list) and not found:
-                found.append(CertificateRefused(_explain(cert.to_cryptography(), number, depth, ca_file)))
-        return bool(is_good)
-
-    return check
 
 
 def _explain(cert: x509.Certificate, number: int, depth: int, ca_file: Path | None) -> str:

@@ -11,10 +11,20 @@ from pyasn1.codec.ber import encoder
 
 from authproxy.errors import ConfigError
 from authproxy.ldap import dn, filter_text, filters
-from authproxy.ldap.filters import And, Approx, AtLeast, AtMost, Equal, Extensible, Filter, Not, Or, Present
-from authproxy.ldap.filters import Substrings
+from authproxy.ldap.filters import (
+    And,
+    Approx,
+    AtLeast,
+    AtMost,
+    Equal,
+    Extensible,
+    Filter,
+    Not,
+    Or,
+    Present,
+    Substrings,
+)
 from authproxy.ldap.matching import matches
-
 
 names = st.sampled_from(["uid", "cn", "memberOf", "1.2.840.113556.1.4.8", "cn;lang-de"])
 values = st.binary(max_size=20)
@@ -62,7 +72,7 @@ TEXTS = [
 @pytest.mark.parametrize("text", TEXTS)
 def test_filters_mean_the_same_bytes_to_ldap3(text: str) -> None:
     theirs = encoder.encode(compile_filter(parse_filter(text, None, False, None, None, False).elements[0]))
-    theirs = theirs.replace(b"\x84\x01\x01", b"\x84\x01\xff")  # ldap3 writes TRUE as pyasn1 does, not as RFC 4511 5.1
+    theirs = theirs.replace(b"\x84\x01\x01", b"\x84\x01\xff")  # RFC 4511 5.1: TRUE is FF
     assert filters.encode(filter_text.parse(text)) == theirs
 
 
@@ -154,7 +164,9 @@ def test_names_compare_as_directories_do(one: str, other: str, is_same: bool) ->
 def test_what_is_below_what() -> None:
     base = dn.key("dc=example,dc=test")
     assert dn.is_within(dn.key("uid=a,DC=Example,DC=test"), base) and dn.is_within(base, base)
-    assert not dn.is_within(dn.key("dc=test"), base) and not dn.is_within(dn.key("uid=a,dc=xexample,dc=test"), base)
+    assert not dn.is_within(dn.key("dc=test"), base) and not dn.is_within(
+        dn.key("uid=a,dc=xexample,dc=test"), base
+    )
 
 
 def test_the_domain_of_a_search_base() -> None:

@@ -273,5 +273,3 @@ def test_a_broken_control_judges_nobody() -> None:
     broken = messages.encode_controls(Control(b"1.3.6.1.4.1.42.2.27.8.5.1", False, b"\x30\x05"))
     with pytest.raises(NotJudged):
         judge(Result(0, controls=broken))
-
-
