@@ -34,3 +34,9 @@ class Metrics:
             ["section", "reason"],
             registry=self.registry,
         )
+        self.upstream_dropped = Counter(
+            "authproxy_upstream_dropped",
+            "Replies of upstream RADIUS servers that were not believed, by reason",
+            ["section", "reason"],
+            registry=self.registry,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -75,11 +76,13 @@ class Service:
 def build(settings: Settings, seed_key: bytes, reactor: Reactor) -> Service:
     """Opens the database, the log of events and every port, and starts. Raises ConfigError, StoreUnavailable."""
     dictionary = Dictionary.load(settings.main.dictionary_dir)
+    for warning in dictionary.warnings:
+        _log.warn("dictionary: {warning}", warning=warning)
     closers: list[Callable[[], object]] = []
     embedded = Embedded.open(settings.service, seed_key, reactor, closers)
     service = Service(Metrics(), embedded.pushes, closers=closers)
     events = _auth_events(settings.main, closers)
-    primaries = Primaries(settings, dictionary, reactor, closers)
+    primaries = Primaries(settings, dictionary, service.metrics, reactor, closers)
     for section in settings.radius_servers:
         deadlines = Deadlines(reactor, section.appliance_timeout)
         closers.append(deadlines.close)
@@ -95,6 +98,8 @@ def build(settings: Settings, seed_key: bytes, reactor: Reactor) -> Service:
             time.time,
         )
         relay = primaries.pass_through(section)
+        for name in relay.unknown:
+            _log.warn("{section}: no dictionary has the attribute {name}", section=section.name, name=name)
         server = RadiusServer(section, authenticator, dictionary, service.metrics, reactor, relay)
         service.ports.append(open_port(reactor, section.interface, section.port, server))
     return service
@@ -130,10 +135,16 @@ class Primaries:
     """The client sections, opened when a server section first needs them."""
 
     def __init__(
-        self, settings: Settings, dictionary: Dictionary, reactor: Reactor, closers: list[Callable[[], object]]
+        self,
+        settings: Settings,
+        dictionary: Dictionary,
+        metrics: Metrics,
+        reactor: Reactor,
+        closers: list[Callable[[], object]],
     ) -> None:
         self._settings = settings
         self._dictionary = dictionary
+        self._metrics = metrics
         self._reactor = reactor
         self._closers = closers
         self._directories: dict[str, DirectoryPrimary] = {}
@@ -174,8 +185,14 @@ class Primaries:
     def _upstream(self, client: RadiusClientSettings) -> UpstreamClient:
         if client.name not in self._upstreams:
             reactor = self._reactor
+            dropped = self._metrics.upstream_dropped
             upstream = self._upstreams[client.name] = UpstreamClient(
-                client, reactor, reactor, reactor.nameResolver
+                client,
+                reactor,
+                reactor,
+                reactor.nameResolver,
+                nas_identifier=f"authproxy {socket.gethostname()}",
+                count=lambda reason: dropped.labels(client.name, reason).inc(),
             )
             self._closers.append(upstream.close)
         return self._upstreams[client.name]
