@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from authproxy.config import ini
 from authproxy.config.build import KeyPlaces, key_places, load_with_problems
 from authproxy.config.locate import find
 from authproxy.config.passphrase import find_passphrase
 from authproxy.config.problems import Problem
-from authproxy.config.secrets import Vault, seed_key
+from authproxy.config.secrets import Vault, is_protected, seed_key
 from authproxy.config.settings import ServiceSettings, Settings
 from authproxy.secondfactor.seeds import read_key
 
@@ -29,8 +30,19 @@ def open_configuration(config: Path | None) -> Opened:
     """Blocks while gpg decrypts. Raises ConfigError or SecretError."""
     path = find(config)
     with _vault(key_places(path)) as vault:
+        vault.reveal_all(_protected_values(path))
         settings, problems = load_with_problems(path, vault.reveal)
         return Opened(settings, problems, _seed_key(settings.service, vault))
+
+
+def _protected_values(path: Path) -> list[str]:
+    """All that gpg will be asked for, to have it done at once."""
+    try:
+        text, _ = ini.decode(path.read_bytes(), str(path))
+    except OSError:
+        return []  # loading says why
+    entries = (entry for section in ini.parse(text, str(path)).sections for entry in section.entries)
+    return [entry.value for entry in entries if is_protected(entry.value)]
 
 
 @contextmanager

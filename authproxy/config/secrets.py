@@ -14,7 +14,8 @@ import subprocess
 import tempfile
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ KEY_NAME: Final = "authproxy protected values"
 _LONGEST_HOME = 85  # the agent's socket below it may have 107 bytes
 _AGENT = "default-cache-ttl 0\nmax-cache-ttl 0\nallow-loopback-pinentry\n"
 _SEED_KEY_LENGTH = 32
+_THREADS = 4
 
 
 def is_protected(value: str) -> bool:
@@ -52,6 +54,7 @@ class Vault:
         self._gpg: Any = None
         self._key = ""
         self._short_home: Path | None = None
+        self._revealed: dict[str, str | SecretError] = {}
 
     # ------------------------------------------------------------ what it is for
 
@@ -67,6 +70,28 @@ class Vault:
 
     def reveal(self, value: str) -> str:
         """The secret in a protected value. Raises SecretError, one line that says what to do."""
+        known = self._revealed.get(value)
+        if isinstance(known, SecretError):
+            raise known
+        return self._decrypted(value) if known is None else known
+
+    def reveal_all(self, values: Iterable[str]) -> None:
+        """Decrypts several at once, so that ``reveal`` knows them until ``close``: secrets and errors alike."""
+        wanted = sorted(set(values))
+        if not wanted or not self._home.is_dir():
+            return
+        self._opened()
+        self._passphrase()  # asked once, before the threads
+        with ThreadPoolExecutor(_THREADS) as pool:
+            self._revealed.update(zip(wanted, pool.map(self._tried, wanted), strict=True))
+
+    def _tried(self, value: str) -> str | SecretError:
+        try:
+            return self._decrypted(value)
+        except SecretError as error:
+            return error
+
+    def _decrypted(self, value: str) -> str:
         message = self._unpacked(value)
         if not self._home.is_dir():
             raise SecretError(f"there is no key pair in {self._home}: {_FOREIGN}")
@@ -75,7 +100,10 @@ class Vault:
         opened = self._opened().decrypt(message, passphrase=passphrase, always_trust=True, extra_args=never_ask)
         if not opened.ok:
             raise SecretError(self._why_not(str(opened.status), str(opened.stderr)))
-        return bytes(opened.data).decode("utf-8")
+        try:
+            return bytes(opened.data).decode("utf-8")
+        except UnicodeDecodeError:
+            raise SecretError("the protected value holds no UTF-8 text; make it anew") from None
 
     def ensure_key(self) -> None:
         """Finds the key pair to encrypt to, or makes one: Curve25519, no expiry."""
@@ -92,7 +120,8 @@ class Vault:
         self._key = usable[0]["fingerprint"] if usable else self._make_key(gpg)
 
     def close(self) -> None:
-        """Ends gpg's agent; the vault can be used again afterwards."""
+        """Ends gpg's agent and forgets secrets; the vault can be used again afterwards."""
+        self._revealed.clear()
         if self._gpg is not None:
             subprocess.run(
                 ["gpgconf", "--homedir", str(self._effective_home()), "--kill", "all"],
@@ -175,7 +204,7 @@ class Vault:
     def _why_not(self, status: str, stderr: str) -> str:
         if "NO_SECKEY" in stderr:
             return f"the key in {self._home} is another one than this value was made for: {_FOREIGN}"
-        if "pkdecrypt_failed" in stderr or "public key decryption failed" in stderr:
+        if "public key decryption failed" in stderr or "batchmode" in stderr:
             given = "the wrong one was given" if self._passphrase() else "none was given"
             return f"the key in {self._home} needs its passphrase, and {given}: see passphrase_file in [service]"
         return f"gpg can't decrypt it, it may be damaged: {_last_line(stderr) or status}"
