@@ -107,7 +107,9 @@ def test_a_dry_run_or_a_no_leaves_the_file(config: Path, arguments: list[str], s
     assert (result.exit_code, config.read_bytes()) == (status, before)
 
 
-def test_a_failure_to_write_leaves_the_file_and_nothing_else(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_a_failure_to_write_leaves_the_file_and_nothing_else(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = config.read_bytes()
 
     def fails(*_: object) -> None:
