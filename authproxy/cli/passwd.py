@@ -77,7 +77,7 @@ def _asked() -> str:
 
 def _protect_file(path: Path, *, yes: bool, dry_run: bool) -> None:
     target = path.resolve()
-    with contextlib.closing(_vault(target if path.is_symlink() else path)) as vault:
+    with contextlib.closing(_vault(path)) as vault:
         data = _read(target)
         preview = protect_config(data, lambda _: PROTECTED_PREFIX)
         _show(path, preview)
