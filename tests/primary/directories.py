@@ -13,7 +13,9 @@ from authproxy.secret import Secret
 from tests.peers.slapd import Slapd
 
 
-def settings_for(peer: Slapd, *, ports: tuple[int, ...] = (), host: str = "localhost", **changes: Any) -> AdClientSettings:
+def settings_for(
+    peer: Slapd, *, ports: tuple[int, ...] = (), host: str = "localhost", **changes: Any
+) -> AdClientSettings:
     values: dict[str, Any] = {
         "name": "ad_client",
         "hosts": tuple((host, port) for port in ports or (peer.port,)),

@@ -75,8 +75,7 @@ class Daemon:
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(how)
-        code = self.process.wait(15)
-        return code
+        return self.process.wait(15)
 
     def command(self, *arguments: str, check: bool = True, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """``authproxy ARGUMENTS --config FILE``."""

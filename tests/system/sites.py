@@ -1,0 +1,145 @@
+"""Whole sites: a real directory, and the daemon in front of it with the same configuration but for [ad_client]."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import socket
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyotp
+
+from authproxy.store.engine import Database
+from authproxy.store.journal import find_logins
+from tests.peers.radclient import Radclient, Reply
+from tests.system.daemon import Daemon, free_port
+
+SECRET = "a radius secret"
+STEP = 30
+
+_CONFIG = """\
+[main]
+debug=true
+log_auth_events=true
+
+[service]
+state_dir={state}
+seed_key={seed_key}
+{service}
+
+{ad_client}
+
+[radius_server_auto]
+interface=127.0.0.1
+port={auto_port}
+radius_ip_1=127.0.0.1
+radius_secret_1={secret}
+{auto}
+
+[radius_server_challenge]
+interface=127.0.0.1
+port={challenge_port}
+radius_ip_1=127.0.0.1
+radius_secret_1={secret}
+
+[radius_server_concat]
+interface=127.0.0.1
+port={concat_port}
+radius_ip_1=127.0.0.1
+radius_secret_1={secret}
+
+[radius_server_duo_only]
+interface=127.0.0.1
+port={only_port}
+radius_ip_1=127.0.0.1
+radius_secret_1={secret}
+"""
+
+
+@dataclass(frozen=True)
+class People:
+    """Who is in a directory. ``refused``: names that the directory refuses though the password is right."""
+
+    alice: str
+    bob: str
+    passwords: dict[str, str]
+    refused: dict[str, str]
+
+
+class Codes:
+    """One user's code generator: never shows a code twice."""
+
+    def __init__(self, secret: str) -> None:
+        self._totp = pyotp.TOTP(secret)
+        self._step = 0
+
+    def fresh(self) -> str:
+        """Waits when the service would not take the next one yet."""
+        now = int(time.time()) // STEP
+        self._step = max(self._step + 1, now)
+        while int(time.time()) // STEP < self._step - 1:
+            time.sleep(0.2)
+        return self._totp.generate_otp(self._step)
+
+
+@dataclass
+class Site:
+    """A daemon and what stands around it."""
+
+    daemon: Daemon
+    people: People
+    ports: dict[str, int]
+    codes: dict[str, Codes] = field(default_factory=dict)
+
+    @classmethod
+    def make(
+        cls,
+        directory: Path,
+        ad_client: str,
+        people: People,
+        *,
+        service: str = "",
+        auto: str = "",
+        secret: str = SECRET,
+    ) -> Site:
+        """``service`` and ``auto``: more lines for these sections."""
+        ports = {name: free_port(socket.SOCK_DGRAM) for name in ("auto", "challenge", "concat", "only")}
+        config = _CONFIG.format(
+            state=directory / "state",
+            seed_key=base64.b64encode(secrets.token_bytes(32)).decode(),
+            ad_client=ad_client,
+            service=service,
+            auto=auto,
+            secret=secret,
+            **{f"{name}_port": port for name, port in ports.items()},
+        )
+        return cls(Daemon(directory, config), people, ports)
+
+    def enroll(self, name: str) -> Codes:
+        """A user of the service with a code generator."""
+        self.daemon.json("user", "add", name)
+        device = self.daemon.json("device", "add-totp", name)
+        self.codes[name] = Codes(str(device["secret"]))
+        return self.codes[name]
+
+    def appliance(self, section: str = "auto", secret: str = SECRET) -> Radclient:
+        return Radclient(("127.0.0.1", self.ports[section]), secret, timeout=20)
+
+    def login(self, name: str, typed: str, section: str = "auto") -> str:
+        """The answer's code."""
+        reply = self.appliance(section).login(name, typed)
+        assert reply.code, reply.output
+        return reply.code
+
+    def answer(self, challenge: Reply, name: str, typed: str) -> Reply:
+        """The answer to an Access-Challenge."""
+        state = challenge.attributes["State"][0]
+        return self.appliance("challenge").login(name, typed, [f"State = {state}"])
+
+    def why(self, name: str) -> str:
+        """The reason in the record of the user's newest login."""
+        database = Database(f"sqlite:///{self.daemon.directory}/state/authproxy.db")
+        with database.reading() as connection:
+            return find_logins(connection, username=name, limit=1)[0].reason
