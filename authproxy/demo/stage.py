@@ -19,7 +19,7 @@ from authproxy.demo.appliance import Appliance
 from authproxy.demo.sample import ALICE, BASE_DN, BOB, Site, entries
 from authproxy.demo.shell import Shell
 from authproxy.demo.story import CodeGenerator, Story
-from authproxy.ldap.server import MemoryDirectory
+from authproxy.ldap.sample_server import MemoryDirectory
 from authproxy.log import start_logging
 from authproxy.model import LoginRecord
 from authproxy.service import Service, build

@@ -14,7 +14,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import LogEvent, globalLogPublisher
 
 from authproxy.errors import PrimaryUnavailable
-from authproxy.ldap.server import MemoryDirectory
+from authproxy.ldap.sample_server import MemoryDirectory
 from authproxy.model import Denied, Identity, Reason
 from authproxy.primary.directory import DirectoryPrimary
 from tests.peers.slapd import Slapd, free_tcp_port, password_of

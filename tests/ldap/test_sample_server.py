@@ -22,7 +22,7 @@ from authproxy.ldap.filters import Present
 from authproxy.ldap.messages import Control, open_envelope, seal
 from authproxy.ldap.requests import Extended, SaslBind, Scope, Search, SimpleBind
 from authproxy.ldap.responses import Code, Result
-from authproxy.ldap.server import MemoryDirectory
+from authproxy.ldap.sample_server import MemoryDirectory
 from authproxy.model import Denied, Identity, Reason
 from authproxy.primary.directory import DirectoryPrimary
 from authproxy.secret import Secret
