@@ -36,6 +36,7 @@ class Daemon:
         self.environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
         self.output: list[str] = []
         self.process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
 
     def start(self, wait: float = 20.0) -> Daemon:
         """Returns when the daemon says that it is ready."""
@@ -48,8 +49,8 @@ class Daemon:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        reader = threading.Thread(target=self._read, args=(self.process, ready), daemon=True)
-        reader.start()
+        self._reader = threading.Thread(target=self._read, args=(self.process, ready), daemon=True)
+        self._reader.start()
         deadline = time.monotonic() + wait
         while not ready.wait(0.05):
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -58,11 +59,13 @@ class Daemon:
         return self
 
     def _read(self, process: subprocess.Popen[str], ready: threading.Event) -> None:
+        """Until the process ends."""
         assert process.stdout is not None
-        for line in process.stdout:
-            self.output.append(line)
-            if READY in line:
-                ready.set()
+        with process.stdout:
+            for line in process.stdout:
+                self.output.append(line)
+                if READY in line:
+                    ready.set()
 
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
@@ -73,9 +76,12 @@ class Daemon:
 
     def _end(self, how: signal.Signals) -> int:
         assert self.process is not None
+        assert self._reader is not None
         if self.process.poll() is None:
             self.process.send_signal(how)
-        return self.process.wait(15)
+        status = self.process.wait(15)
+        self._reader.join(15)
+        return status
 
     def command(self, *arguments: str, check: bool = True, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """``authproxy ARGUMENTS --config FILE``."""

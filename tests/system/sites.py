@@ -69,19 +69,23 @@ class People:
 
 
 class Codes:
-    """One user's code generator: never shows a code twice."""
+    """One user's code generators: never show a code twice, and never wait for the next half minute."""
 
-    def __init__(self, secret: str) -> None:
-        self._totp = pyotp.TOTP(secret)
+    def __init__(self, timed: str, counted: str) -> None:
+        """The secrets of an authenticator app and of a counter-based generator."""
+        self._timed = pyotp.TOTP(timed)
+        self._counted = pyotp.HOTP(counted)
         self._step = 0
+        self._counter = 0
 
     def fresh(self) -> str:
-        """Waits when the service would not take the next one yet."""
+        """The app's code of now or of the next step; the other generator's when both have been shown."""
         now = int(time.time()) // STEP
-        self._step = max(self._step + 1, now)
-        while int(time.time()) // STEP < self._step - 1:
-            time.sleep(0.2)
-        return self._totp.generate_otp(self._step)
+        if self._step <= now:
+            self._step = max(self._step + 1, now)
+            return self._timed.generate_otp(self._step)
+        self._counter += 1
+        return self._counted.at(self._counter - 1)
 
 
 @dataclass
@@ -118,10 +122,10 @@ class Site:
         return cls(Daemon(directory, config), people, ports)
 
     def enroll(self, name: str) -> Codes:
-        """A user of the service with a code generator."""
+        """A user of the service with two code generators."""
         self.daemon.json("user", "add", name)
-        device = self.daemon.json("device", "add-totp", name)
-        self.codes[name] = Codes(str(device["secret"]))
+        timed, counted = (self.daemon.json("device", kind, name)["secret"] for kind in ("add-totp", "add-hotp"))
+        self.codes[name] = Codes(str(timed), str(counted))
         return self.codes[name]
 
     def appliance(self, section: str = "auto", secret: str = SECRET) -> Radclient:
