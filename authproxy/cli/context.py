@@ -35,6 +35,8 @@ def service_command(function: Command) -> Command:
             function(shell, **values)
         except AuthproxyError as error:
             shell.fail(str(error))
+        except UnicodeEncodeError:  # bytes of an argument that were no text
+            shell.fail("an argument is not UTF-8")
 
     with_json = click.option("--json", "as_json", is_flag=True, help="print JSON")(run)
     path = click.Path(path_type=Path)
@@ -88,6 +90,10 @@ class Shell:
     def show(self, shown: Shown, text: str) -> None:
         """One object: as JSON, or as ``text``."""
         click.echo(json.dumps(shown, ensure_ascii=False) if self.as_json else text)
+
+    def show_fields(self, shown: Shown) -> None:
+        """One object: as JSON, or with a line for each of its fields."""
+        self.show(shown, "\n".join(f"{key:14} {_cell(value)}" for key, value in shown.items()))
 
     def show_list(self, name: str, rows: list[Shown], columns: list[str], nothing: str) -> None:
         """Many: as ``{name: [...]}``, or as a table of ``columns``; ``nothing`` when there are none."""

@@ -97,6 +97,11 @@ def delete(shell: Shell, device_id: str) -> None:
     """Delete a device: lost, stolen, replaced."""
     with shell.writing() as connection:
         device = devices.find_device(connection, device_id)
+        if device.origin == "hardware":
+            raise NotDone(
+                f"{device.id} is hardware token {device.serial}: `authproxy token unassign` takes it from a user, "
+                "`token delete` forgets it"
+            )
         devices.delete_device(connection, device)
         note(
             connection, shell_actor(), "device delete", device.username, {"device": device.id, "name": device.name}
@@ -146,7 +151,7 @@ def _print_qr(uri: str) -> None:
 
 
 def _write_qr(uri: str, svg: Path | None, png: Path | None) -> None:
-    """Readable by this user only: whoever sees the picture has the device."""
+    """New files, readable by this user only: whoever sees the picture has the device."""
     import segno
 
     code = segno.make(uri, error="m")
@@ -154,7 +159,6 @@ def _write_qr(uri: str, svg: Path | None, png: Path | None) -> None:
         if path is None:
             continue
         try:
-            path.unlink(missing_ok=True)
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 code.save(file, kind=kind, scale=6, border=4)
         except OSError as error:

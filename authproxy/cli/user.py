@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import click
-import yaml
 
 from authproxy.cli.context import Shell, Shown, service_command
 from authproxy.cli.moments import iso
+from authproxy.cli.rowfile import FILE, read_rows, refuse
 from authproxy.secondfactor import users
 from authproxy.secondfactor.audit import note, shell_actor
-from authproxy.secondfactor.refusals import BadValue, NotDone
 
 STATUS = click.Choice(users.STATUSES)
-_LARGEST_IMPORT = 50_000_000
 
 
 @click.group("user")
@@ -54,7 +51,7 @@ def show(shell: Shell, name: str) -> None:
     """Show one user."""
     with shell.reading() as connection:
         user = as_json(users.find_user(connection, name, shell.mode))
-    shell.show(user, "\n".join(f"{key:14} {'' if value is None else value}" for key, value in user.items()))
+    shell.show_fields(user)
 
 
 @command.command("set")
@@ -129,50 +126,23 @@ def group_status(shell: Shell, group: str, status: str) -> None:
 
 
 @command.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=FILE)
 @service_command
 def import_(shell: Shell, file: Path) -> None:
     """Import users from a .csv file (columns username,email,status) or a .yaml list of the same.
 
     All rows or none: bad ones are reported by line.
     """
-    rows, bad = _read_file(file)
-    if not bad:
-        with shell.writing() as connection:
-            bad = users.import_users(connection, rows, shell.mode)
-            if not bad:
-                note(connection, shell_actor(), "user import", file.name, {"users": len(rows)})
+    rows, unreadable = read_rows(file, users.COLUMNS)
+    new, wrong = users.read_users(rows)
+    with shell.writing() as connection:
+        bad = [*unreadable, *wrong, *users.obstacles(connection, new, shell.mode)]
+        if not bad:
+            users.import_users(connection, new, shell.mode)
+            note(connection, shell_actor(), "user import", file.name, {"users": len(new)})
     if bad:
-        bad.sort(key=lambda row: row.line)
-        if not shell.as_json:
-            for row in bad:
-                click.echo(f"{file}:{row.line}: {row.problem}", err=True)
-        shell.fail(f"nothing was imported: {len(bad)} bad rows", rows=[asdict(row) for row in bad])
-    shell.show({"imported": len(rows)}, f"imported {len(rows)} users")
-
-
-def _read_file(file: Path) -> tuple[list[users.NewUser], list[users.BadRow]]:
-    try:
-        if file.stat().st_size > _LARGEST_IMPORT:
-            raise BadValue(f"{file} is larger than {_LARGEST_IMPORT} bytes")
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadValue(f"{file} is no UTF-8 text: {error.reason} at byte {error.start}") from None
-    except OSError as error:
-        raise NotDone(f"{file} can't be read: {error.strerror}") from None
-    return _read_yaml(text) if file.suffix in (".yaml", ".yml") else users.read_csv(text)
-
-
-def _read_yaml(text: str) -> tuple[list[users.NewUser], list[users.BadRow]]:
-    """Rows are counted, as the parser does not tell their lines."""
-    try:
-        listed = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        return [], [users.BadRow(mark.line + 1 if mark else 1, f"no YAML: {getattr(error, 'problem', error)}")]
-    if not isinstance(listed, list) or not all(isinstance(row, dict) for row in listed):
-        return [], [users.BadRow(1, "wanted a list of mappings with username, email, status")]
-    return users.read_rows(enumerate(listed, start=1))
+        refuse(shell, file, bad)
+    shell.show({"imported": len(new)}, f"imported {len(new)} users")
 
 
 def as_json(user: users.User) -> Shown:

@@ -19,6 +19,7 @@ CODE_DIGITS: Final = 9
 DEFAULT_USES: Final = 1
 DEFAULT_SECONDS: Final = 3600
 MOST_AT_ONCE: Final = 100
+_MOST_USES = 1_000_000
 _LONGEST_VALID = 10 * 365 * 86_400
 
 
@@ -46,8 +47,10 @@ def create_codes(
     """
     if not 1 <= count <= MOST_AT_ONCE:
         raise BadValue(f"{count} codes; wanted 1 to {MOST_AT_ONCE}")
-    if uses < 0 or not 0 <= seconds <= _LONGEST_VALID:
-        raise BadValue("uses and seconds can't be negative, nor the codes valid for more than ten years")
+    if not 0 <= uses <= _MOST_USES:
+        raise BadValue(f"{uses} uses; wanted 0 (any number) to {_MOST_USES}")
+    if not 0 <= seconds <= _LONGEST_VALID:
+        raise BadValue(f"valid for {seconds} seconds; wanted 0 (no end) to {_LONGEST_VALID}, which is ten years")
     if not uses and not seconds:
         raise BadValue("a bypass code needs an end: a number of uses, or a time")
     now = time.time()

@@ -52,8 +52,7 @@ def add_totp(
     connection: sa.Connection, user: User, seeds: SeedBox, name: str = "", digits: int = 6, step: int = 30
 ) -> NewDevice:
     """A time-based generator (RFC 6238, SHA-1, ``step`` in seconds). Raises BadValue."""
-    if not _SHORTEST_STEP <= step <= _LONGEST_STEP:
-        raise BadValue(f"a step of {step} seconds; wanted {_SHORTEST_STEP} to {_LONGEST_STEP}")
+    check_step(step)
     _check_digits(digits)
     secret = pyotp.random_base32()
     totp = pyotp.TOTP(secret, digits=digits, interval=step)
@@ -67,6 +66,12 @@ def add_hotp(connection: sa.Connection, user: User, seeds: SeedBox, name: str = 
     secret = pyotp.random_base32()
     uri = pyotp.HOTP(secret, digits=digits).provisioning_uri(name=user.display_name, issuer_name=ISSUER)
     return _add(connection, user, seeds, "hotp", name or "code generator", secret, uri, digits, 30)
+
+
+def check_step(step: int) -> None:
+    """Raises BadValue."""
+    if not _SHORTEST_STEP <= step <= _LONGEST_STEP:
+        raise BadValue(f"a step of {step} seconds; wanted {_SHORTEST_STEP} to {_LONGEST_STEP}")
 
 
 def _check_digits(digits: int) -> None:
@@ -85,8 +90,7 @@ def _add(
     digits: int,
     step: int,
 ) -> NewDevice:
-    if not name.isprintable():
-        raise BadValue(f"{name!r} is no device name")
+    name = _checked_name(name)
     device_id = new_id("DV")
     connection.execute(
         devices.insert().values(
@@ -155,6 +159,10 @@ def delete_device(connection: sa.Connection, device: DeviceRow) -> None:
 
 def rename_device(connection: sa.Connection, device: DeviceRow, name: str) -> None:
     """Raises BadValue."""
+    connection.execute(devices.update().where(devices.c.id == device.id).values(name=_checked_name(name)))
+
+
+def _checked_name(name: str) -> str:
     if not name.strip() or not name.isprintable():
         raise BadValue(f"{name!r} is no device name")
-    connection.execute(devices.update().where(devices.c.id == device.id).values(name=name.strip()))
+    return name.strip()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +12,7 @@ import sqlalchemy as sa
 from authproxy.secondfactor.ids import new_id
 from authproxy.secondfactor.names import normalize
 from authproxy.secondfactor.refusals import AlreadyThere, BadValue, NotFound
+from authproxy.secondfactor.rows import BadRow, Columns, Row
 from authproxy.store.tables import device_users, devices, groups, user_groups, users
 
 STATUSES = ("active", "bypass", "disabled")
@@ -135,7 +134,7 @@ def join_group(connection: sa.Connection, user: User, name: str) -> None:
     if group_id is None:
         group_id = new_id("GR")
         connection.execute(groups.insert().values(id=group_id, name=_checked_group(name), created=time.time()))
-    if name not in user.groups:
+    if name not in _groups_of(connection, user.id):
         connection.execute(user_groups.insert().values(user_id=user.id, group_id=group_id))
 
 
@@ -182,7 +181,7 @@ def checked_name(name: str, mode: str) -> str:
 def checked_email(email: str) -> str:
     """Raises BadValue. Empty: none is known."""
     email = email.strip()
-    if email and not _EMAIL.fullmatch(email):
+    if email and not (_EMAIL.fullmatch(email) and email.isprintable()):
         raise BadValue(f"{email!r} is no mail address")
     return email
 
@@ -204,12 +203,7 @@ def _checked_group(name: str) -> str:
 # ---------------------------------------------------------------- many at once
 
 
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """A row of a file that can't be imported. Lines count from 1."""
-
-    line: int
-    problem: str
+COLUMNS = Columns(required=(("username",),), optional=("email", "status"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,47 +214,27 @@ class NewUser:
     status: str
 
 
-def read_csv(text: str) -> tuple[list[NewUser], list[BadRow]]:
-    """Columns ``username,email,status`` under a header, in any order; the last two may be missing or empty."""
-    text = text.removeprefix("\ufeff")
-    first_line = text.split("\n", 1)[0]
-    reader = csv.DictReader(io.StringIO(text), delimiter=";" if ";" in first_line else ",")
-    header = [(name or "").strip().lower() for name in reader.fieldnames or ()]
-    reader.fieldnames = header
-    wanted = {"username", "email", "status"}
-    if "username" not in header or not set(header) <= wanted:
-        found = ", ".join(header) or "nothing"
-        return [], [BadRow(1, f"the header is {found}; wanted username, email, status")]
-    rows = [
-        (reader.line_num, {key: value or "" for key, value in row.items() if isinstance(value, str | None)})
-        for row in reader
-    ]
-    return read_rows(rows)
-
-
-def read_rows(rows: Iterable[tuple[int, Mapping[str, str]]]) -> tuple[list[NewUser], list[BadRow]]:
-    """Checks each row by itself."""
+def read_users(rows: Iterable[Row]) -> tuple[list[NewUser], list[BadRow]]:
+    """Checks each row by itself. ``rows`` have :data:`COLUMNS`; without a status the user is active."""
     good: list[NewUser] = []
     bad: list[BadRow] = []
     for line, row in rows:
-        name = str(row.get("username") or "").strip()
         try:
+            name = row["username"]
             checked_name(name, "none")
-            email = checked_email(str(row.get("email") or ""))
-            status = checked_status(str(row.get("status") or "active"))
+            email = checked_email(row.get("email", ""))
+            status = checked_status(row.get("status") or "active")
             good.append(NewUser(line, name, email, status))
         except BadValue as error:
             bad.append(BadRow(line, str(error)))
     return good, bad
 
 
-def import_users(connection: sa.Connection, rows: Sequence[NewUser], mode: str) -> list[BadRow]:
-    """Adds them all, or none: then the rows that are in the way are returned."""
+def obstacles(connection: sa.Connection, rows: Sequence[NewUser], mode: str) -> list[BadRow]:
+    """The rows that can't be added to what is there."""
     existing = set(connection.execute(sa.select(users.c.username)).scalars())
     seen: dict[str, int] = {}
     bad: list[BadRow] = []
-    now = time.time()
-    values = []
     for row in rows:
         username = normalize(row.username, mode)
         if username in existing:
@@ -268,16 +242,22 @@ def import_users(connection: sa.Connection, rows: Sequence[NewUser], mode: str) 
         elif username in seen:
             bad.append(BadRow(row.line, f"{username} is in line {seen[username]} already"))
         seen.setdefault(username, row.line)
-        values.append(
-            {
-                "id": new_id("US"),
-                "username": username,
-                "display_name": row.username,
-                "email": row.email,
-                "status": row.status,
-                "created": now,
-            }
-        )
-    if values and not bad:
-        connection.execute(users.insert(), values)
     return bad
+
+
+def import_users(connection: sa.Connection, rows: Sequence[NewUser], mode: str) -> None:
+    """Adds them all; there must be no obstacles."""
+    now = time.time()
+    values = [
+        {
+            "id": new_id("US"),
+            "username": normalize(row.username, mode),
+            "display_name": row.username,
+            "email": row.email,
+            "status": row.status,
+            "created": now,
+        }
+        for row in rows
+    ]
+    if values:
+        connection.execute(users.insert(), values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import string
 from collections.abc import Sequence
 
 import sqlalchemy as sa
@@ -61,6 +62,8 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circ
 
 # ---------------------------------------------------------------- readers, for commands and pages
 
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)  # what lower() of SQLite does
+
 
 def find_logins(
     connection: sa.Connection,
@@ -75,7 +78,7 @@ def find_logins(
     if login_id is not None:
         query = query.where(logins.c.login_id == login_id.upper())
     if username is not None:
-        name = username.lower()
+        name = username.translate(_LOWER)
         typed = sa.func.lower(logins.c.username)
         query = query.where(
             sa.or_(

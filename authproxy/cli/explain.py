@@ -1,0 +1,79 @@
+"""``authproxy explain``: why logins ended as they did, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import click
+import sqlalchemy as sa
+
+from authproxy.cli.context import Shell, Shown, service_command
+from authproxy.cli.moments import iso
+from authproxy.log import printable
+from authproxy.model import LoginRecord
+from authproxy.secondfactor.refusals import NotFound
+from authproxy.store.journal import find_logins
+
+_MOST = 10_000
+
+
+@click.command("explain")
+@click.argument("about", metavar="[USER or ID]", required=False)
+@click.option(
+    "--limit", type=click.IntRange(1, _MOST), default=20, show_default=True, help="how many logins at most"
+)
+@service_command
+def command(shell: Shell, about: str | None, limit: int) -> None:
+    """Show recent logins step by step, the newest first: all, a user's, or the one that has an ID.
+
+    A user is found as the name was typed at the login, or without its domain.
+    """
+    with shell.reading() as connection:
+        logins = _find(connection, about, limit)
+    text = "\n\n".join("\n".join(_lines(login)) for login in logins)
+    shell.show({"logins": [as_json(login) for login in logins]}, text or "no logins")
+
+
+def _find(connection: sa.Connection, about: str | None, limit: int) -> Sequence[LoginRecord]:
+    if about is None:
+        return find_logins(connection, limit=limit)
+    found = find_logins(connection, login_id=about, limit=limit) or find_logins(
+        connection, username=about, limit=limit
+    )
+    if not found:
+        raise NotFound(f"there is no login of a user, or with an ID, {about!r}; `authproxy explain` shows all")
+    return found
+
+
+def as_json(login: LoginRecord) -> Shown:
+    """The keys are an interface. ``elapsed`` and ``at`` in seconds since the request came in."""
+    return {
+        "login_id": login.login_id,
+        "time": iso(login.at),
+        "section": login.section,
+        "username": login.username,
+        "nas": login.nas,
+        "client_ip": login.client_ip,
+        "result": login.result,
+        "reason": login.reason,
+        "factor": login.factor,
+        "device": login.device,
+        "elapsed": login.elapsed,
+        "steps": [
+            {"stage": step.stage, "result": step.result, "detail": step.detail, "at": step.at}
+            for step in login.steps
+        ],
+    }
+
+
+def _lines(login: LoginRecord) -> Iterator[str]:
+    """What came from the network is shown without control characters."""
+    source = f" for {login.client_ip}" if login.client_ip else ""
+    yield f"{login.login_id}  {iso(login.at)}  {printable(login.username)} from {login.nas}{source}"
+    why = login.reason or f"{login.factor} {login.device}".strip()
+    outcome = f"{login.result}: {why}" if why else login.result
+    yield f"  [{login.section}] {printable(outcome)} after {login.elapsed * 1000:.1f} ms"
+    width = max((len(step.stage) for step in login.steps), default=0)
+    for step in login.steps:
+        detail = f"  {step.detail}" if step.detail else ""
+        yield f"  {step.at * 1000:10.1f} ms  {step.stage:{width}}  {printable(step.result + detail)}"
