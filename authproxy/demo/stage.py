@@ -28,6 +28,10 @@ from authproxy.store.journal import find_logins
 
 Show = Callable[[str], None]
 
+HOW_TO_READ = """
+Each login below shows what the VPN appliance sends, | what the user gets to see, -> the answer, and the steps
+that led to it: first the password, which the directory checks, then the second factor."""
+
 
 @dataclass(frozen=True, slots=True)
 class Staged:
@@ -47,6 +51,8 @@ async def perform(reactor: Reactor, folder: Path, show: Show) -> Staged:
     show(f"authproxy {__version__}, a demonstration: everything on loopback, everything gone when it ends")
     show(f"  directory      ldap://127.0.0.1:{directory.port}  {BASE_DN}")
     show(f"  configuration  {site.config}")
+
+    show(HOW_TO_READ)
 
     opened = open_configuration(site.config)
     start_logging(opened.settings.main, is_debug=False)
@@ -121,14 +127,34 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _what_next(site: Site, auto_port: int) -> str:
-    program = f"{sys.argv[0]} {{}} --config {site.config}".format
+    def shell(command: str) -> str:
+        return f"    {_program()} {command} --config {site.config}"
+
+    login = "radtest --section radius_server_auto"
     return f"""
 All of this happened for real, and the daemon is still there: stop it with Ctrl-C. In another terminal:
 
-  {program("radtest --section radius_server_auto")} {ALICE.username} '{ALICE.password},push'
-  {program("push list")}
-  {program("explain")}
-  less {site.directory}/log/authproxy.log
+  A bypass code, and a login with it (type the code in place of CODE):
+{shell(f"bypass create {BOB.username}")}
+{shell(login)} {BOB.username} '{BOB.password},CODE'
 
-RADIUS is on 127.0.0.1 port {auto_port}, secret {site.radius_secret}; the users are {ALICE.username} (password
-{ALICE.password}) and {BOB.username} (password {BOB.password})."""
+  A login that waits for a push, which is answered in a third terminal (ID is what the list shows):
+{shell(login)} {ALICE.username} '{ALICE.password},push'
+{shell("push list")}
+{shell("push approve ID")}
+
+  Why the logins ended as they did:
+{shell("explain")}
+    less {site.directory}/log/authproxy.log
+
+  The same without any of authproxy's own tools (radclient is in Debian's freeradius-utils):
+    echo 'User-Name={ALICE.username},User-Password="{ALICE.password},push",Message-Authenticator=0x00' |
+      radclient -t 60 127.0.0.1:{auto_port} auth {site.radius_secret}
+
+The users are {ALICE.username} (password {ALICE.password}) and {BOB.username} (password {BOB.password})."""
+
+
+def _program() -> str:
+    """How this program is called from any directory."""
+    called = Path(sys.argv[0]).absolute()
+    return f"{sys.executable} -m authproxy" if called.name == "__main__.py" else str(called)

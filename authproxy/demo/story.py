@@ -81,46 +81,44 @@ class Story:
 
     async def _wrong_password(self) -> None:
         self._title("A wrong password")
-        self._end(await self._vpn.ask(ALICE.username, "guess,123456"), ACCESS_REJECT, "alice", "guess,123456")
+        self._end(await self._ask(ALICE.username, "guess,123456"), ACCESS_REJECT)
 
     async def _password_and_code(self) -> str:
         self._title("The right password and a code from the phone")
         code = self._phone.fresh_code()
-        answer = await self._vpn.ask(ALICE.username, f"{ALICE.password},{code}")
-        self._end(answer, ACCESS_ACCEPT, "alice", f"{ALICE.password},{code}")
+        self._end(await self._ask(ALICE.username, f"{ALICE.password},{code}"), ACCESS_ACCEPT)
         return code
 
     async def _same_code_again(self, code: str) -> None:
         self._title("The same code once more, as a thief would try")
-        answer = await self._vpn.ask(ALICE.username, f"{ALICE.password},{code}")
-        self._end(answer, ACCESS_REJECT, "alice", f"{ALICE.password},{code}")
+        self._end(await self._ask(ALICE.username, f"{ALICE.password},{code}"), ACCESS_REJECT)
 
     async def _bypass(self) -> None:
         self._title("Bob forgot his phone: a bypass code from the help desk (his password has a comma in it)")
-        typed = f"{BOB.password},{self._bypass_codes[0]}"
-        self._end(await self._vpn.ask(BOB.username, typed), ACCESS_ACCEPT, "bob", typed)
+        self._end(await self._ask(BOB.username, f"{BOB.password},{self._bypass_codes[0]}"), ACCESS_ACCEPT)
 
     async def _challenge(self) -> None:
         self._title("An appliance that asks in two steps")
+        self._sends(ALICE.username, ALICE.password)
         asked = await self._gateway.ask(ALICE.username, ALICE.password)
-        self._end(asked, ACCESS_CHALLENGE, "alice", ALICE.password)
+        self._end(asked, ACCESS_CHALLENGE)
         code = self._phone.fresh_code()
-        answer = await self._gateway.ask(ALICE.username, code, asked.state)
-        self._end(answer, ACCESS_ACCEPT, "alice", f"{code}   (with the State of the challenge)")
+        self._sends(ALICE.username, f"{code}   (with the State of the challenge)")
+        self._end(await self._gateway.ask(ALICE.username, code, asked.state), ACCESS_ACCEPT)
 
     async def _push(self) -> None:
         self._title("A push request, answered by an administrator while the VPN waits")
-        typed = f"{ALICE.password},push"
-        login = ensureDeferred(self._vpn.ask(ALICE.username, typed))
+        login = ensureDeferred(self._ask(ALICE.username, f"{ALICE.password},push"))
         await deferLater(self._clock, 0.3)
         await self._approve_push()
-        self._end(await login, ACCESS_ACCEPT, "alice", typed)
+        self._end(await login, ACCESS_ACCEPT)
 
     async def _retransmission(self) -> None:
         self._title("The answer got lost, and the appliance sends the same request again")
         typed = f"{BOB.password},{self._bypass_codes[1]}"
+        self._sends(BOB.username, typed)
         answer = await self._vpn.ask_twice(BOB.username, typed)
-        self._end(answer, ACCESS_ACCEPT, "bob", typed)
+        self._end(answer, ACCESS_ACCEPT)
         if answer.repeats != 1:
             raise WrongEnding("the second answer was not the same as the first")
         self._show(
@@ -132,8 +130,14 @@ class Story:
     def _title(self, text: str) -> None:
         self._show(f"\n* {text}")
 
-    def _end(self, answer: Answer, expected: int, username: str, typed: str) -> None:
+    async def _ask(self, username: str, typed: str) -> Answer:
+        self._sends(username, typed)
+        return await self._vpn.ask(username, typed)
+
+    def _sends(self, username: str, typed: str) -> None:
         self._show(f"  User-Name {username}   User-Password {typed}")
+
+    def _end(self, answer: Answer, expected: int) -> None:
         for line in answer.message.splitlines():
             self._show(f"  | {line}")
         record = self._decided()
