@@ -83,6 +83,7 @@ class LdapConnection(Protocol):
         self.is_silent = False  # it was dropped because nothing came
         self.opened: Deferred[LdapConnection] = Deferred(lambda _: self.abort("it took too long"))
         self.on_lost: Callable[[LdapConnection], None] = lambda _: None
+        self.on_data: Callable[[bytes], None] | None = None  # of whoever runs the open connection himself
 
     # ------------------------------------------------------------ operations
 
@@ -121,6 +122,10 @@ class LdapConnection(Protocol):
     @property
     def pending(self) -> int:
         return len(self._session.outstanding)
+
+    @property
+    def why_lost(self) -> ConnectionFailed | None:
+        return self._why_lost
 
     def close(self) -> None:
         """Says goodbye. What is outstanding fails."""
@@ -189,6 +194,9 @@ class LdapConnection(Protocol):
     # ------------------------------------------------------------ what comes in
 
     def dataReceived(self, data: bytes) -> None:
+        if self.on_data is not None:
+            self.on_data(data)
+            return
         session = self._session
         self._heard = self._clock.seconds()
         for waiter, answer in session.receive(data):

@@ -77,6 +77,10 @@ class DirectoryHost:
         """On a connection of the pool. Fails with ConnectionFailed."""
         return self._pool.bind(operation)
 
+    def connect(self) -> Deferred[LdapConnection]:
+        """A connection of the caller's own, bound as nobody. Fails with ConnectionFailed."""
+        return self._connect()
+
     def service(self) -> Deferred[LdapConnection]:
         """The service connection, opened and bound when it isn't yet. Fails with ConnectionFailed."""
         waiting: Deferred[LdapConnection] = Deferred()

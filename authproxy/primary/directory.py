@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
@@ -12,7 +14,7 @@ from twisted.internet.task import deferLater
 from authproxy.config.settings import AdClientSettings, Transport
 from authproxy.errors import PrimaryUnavailable
 from authproxy.ldap import dn
-from authproxy.ldap.client import ConnectionDied, ConnectionFailed
+from authproxy.ldap.client import ConnectionDied, ConnectionFailed, LdapConnection
 from authproxy.ldap.dn import DnError
 from authproxy.ldap.host import DirectoryHost, HostRules
 from authproxy.ldap.responses import Code, Entry
@@ -23,6 +25,16 @@ from authproxy.primary.bind_result import ASK_FOR_POLICY, NotJudged, judge, not_
 from authproxy.primary.user_search import UserSearch, bind_operation
 
 _SAMPLES = 64
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A user's entry, and who it is if the password turns out to be right."""
+
+    entry: Entry
+    who: Identity
 
 
 class DirectoryPrimary:
@@ -56,11 +68,16 @@ class DirectoryPrimary:
         operation = self._search.find(request.username)
         if operation is None:
             return Denied(Reason.UNKNOWN_USER, "nobody can have this name")
+        encoded = self.encoded(password)
+        return await self._on_a_host(lambda host: self._check_on(host, request.username, operation, encoded))
+
+    async def _on_a_host(self, step: Callable[[DirectoryHost], Awaitable[T]]) -> T:
+        """What the first host says that can be asked. Raises PrimaryUnavailable."""
         give_up = self._clock.seconds() + self._settings.timeout
         problems: list[str] = []
-        for host in self._candidates():
+        for host in self.hosts():
             try:
-                return await self._check_on(host, request.username, operation, self._encoded(password))
+                return await step(host)
             except NotJudged as error:
                 problems.append(f"{host.name}: {error}")
                 if error.is_busy:
@@ -72,45 +89,39 @@ class DirectoryPrimary:
                 break
         raise PrimaryUnavailable("; ".join(problems))
 
-    def _candidates(self) -> Sequence[DirectoryHost]:
+    def hosts(self) -> Sequence[DirectoryHost]:
+        """In the order in which to try them now."""
         hosts = self._hosts
         if hosts[0].is_up or len(hosts) == 1:
             return hosts
         return sorted(hosts, key=lambda host: not host.is_up)  # a stable sort keeps the order of preference
 
-    def _encoded(self, password: bytes) -> bytes:
-        """Directories take passwords in UTF-8."""
-        if self._codec is None:
-            return password
-        try:
-            return password.decode(self._codec).encode()
-        except (UnicodeError, LookupError):
-            return password
-
     async def _check_on(
         self, host: DirectoryHost, typed: str, operation: bytes, password: bytes
     ) -> Identity | Denied:
-        answer = await _ask(host, operation)
-        entry = self._only_entry(host, answer)
+        entry = await self._entry_on(host, operation)
         if isinstance(entry, Denied):
-            await self._pretend_to_bind()
+            await self.pretend_to_bind()
             return entry
         username = _spelling(entry.attributes.get(self._search.username_attribute.lower(), ()), typed)
         began = self._clock.seconds()
         answer = await host.bind(bind_operation(entry.dn, password, ASK_FOR_POLICY))
         denied = judge(answer.result)
         if denied is not None:
-            self._refusals.append(self._clock.seconds() - began)
+            self.note_refusal(self._clock.seconds() - began)
             return denied
         if username is None:
-            name = self._settings.username_attribute
-            return Denied(Reason.UNKNOWN_USER, f"the entry has no {name} that the service account may read")
+            return self._nameless()
         if self._group and not await self._is_member(host, entry, username):
             return Denied(Reason.NOT_IN_GROUP, self._group)
-        mail = entry.attributes.get(b"mail")
-        return Identity(
-            username, entry.dn.decode("utf-8", "replace"), mail[0].decode("utf-8", "replace") if mail else None
-        )
+        return _identity(entry, username)
+
+    def _nameless(self) -> Denied:
+        name = self._settings.username_attribute
+        return Denied(Reason.UNKNOWN_USER, f"the entry has no {name} that the service account may read")
+
+    async def _entry_on(self, host: DirectoryHost, operation: bytes) -> Entry | Denied:
+        return self._only_entry(host, await _ask(host, operation))
 
     def _only_entry(self, host: DirectoryHost, answer: Answer) -> Entry | Denied:
         code = answer.result.code
@@ -132,8 +143,55 @@ class DirectoryPrimary:
             return NotJudged(f"{error}; search_dn {self._settings.search_dn!r} does not exist, or is not readable")
         return error
 
-    async def _pretend_to_bind(self) -> None:
+    # ------------------------------------------------------------ for who binds on a connection of his own
+
+    async def look_up(self, name: str) -> Found | Denied:
+        """Who has this name: a DN, or what a user would type. Raises PrimaryUnavailable."""
+        by_dn = "=" in name
+        operation = self._search.entry(name) if by_dn else self._search.find(name)
+        if operation is None:
+            return Denied(Reason.UNKNOWN_USER, "not below search_dn" if by_dn else "nobody can have this name")
+        look = self._read_on if by_dn else self._entry_on
+        entry = await self._on_a_host(lambda host: look(host, operation))
+        if isinstance(entry, Denied):
+            return entry
+        username = _spelling(entry.attributes.get(self._search.username_attribute.lower(), ()), _rdn_value(name))
+        return self._nameless() if username is None else Found(entry, _identity(entry, username))
+
+    async def _read_on(self, host: DirectoryHost, operation: bytes) -> Entry | Denied:
+        answer = await _ask(host, operation)
+        if answer.result.code in (Code.NO_SUCH_OBJECT, Code.INVALID_DN_SYNTAX, Code.REFERRAL):
+            return Denied(Reason.UNKNOWN_USER, answer.result.explain())
+        return self._only_entry(host, answer)
+
+    async def admit(self, found: Found) -> Denied | None:
+        """Why a user whose password was right may not log in. Raises PrimaryUnavailable."""
+        if not self._group:
+            return None
+        username = found.who.username
+        if await self._on_a_host(lambda host: self._is_member(host, found.entry, username)):
+            return None
+        return Denied(Reason.NOT_IN_GROUP, self._group)
+
+    async def connect(self) -> LdapConnection:
+        """A connection of the caller's own, bound as nobody. Raises PrimaryUnavailable."""
+        return await self._on_a_host(_connect_to)
+
+    def encoded(self, password: bytes) -> bytes:
+        """Directories take passwords in UTF-8; ``pw_codec`` is what they come in."""
+        if self._codec is None:
+            return password
+        try:
+            return password.decode(self._codec).encode()
+        except (UnicodeError, LookupError):
+            return password
+
+    async def pretend_to_bind(self) -> None:
         await deferLater(self._clock, random.choice(self._refusals))  # noqa: S311
+
+    def note_refusal(self, seconds: float) -> None:
+        """How long the directory took to refuse a password."""
+        self._refusals.append(seconds)
 
     # ------------------------------------------------------------ security_group_dn
 
@@ -180,6 +238,14 @@ class DirectoryPrimary:
             host.close()
 
 
+async def _connect_to(host: DirectoryHost) -> LdapConnection:
+    try:
+        return await host.connect()
+    except ConnectionFailed as error:
+        host.mark_down(str(error))
+        raise
+
+
 async def _ask(host: DirectoryHost, operation: bytes) -> Answer:
     """A search; asked once more if its connection broke before the answer."""
     try:
@@ -199,6 +265,22 @@ def _spelling(values: Sequence[bytes], typed: str) -> str | None:
             if name.casefold() == wanted:
                 return name
     return names[0]
+
+
+def _rdn_value(name: str) -> str:
+    """``alice`` of ``uid=alice,ou=People,dc=example``; the name itself if it is no DN."""
+    try:
+        rdns = dn.parse(name) if "=" in name else ()
+    except DnError:
+        return name
+    return rdns[0][0][1] if rdns else name
+
+
+def _identity(entry: Entry, username: str) -> Identity:
+    mail = entry.attributes.get(b"mail")
+    return Identity(
+        username, entry.dn.decode("utf-8", "replace"), mail[0].decode("utf-8", "replace") if mail else None
+    )
 
 
 def _service_name(settings: AdClientSettings) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from authproxy.config.settings import AdClientSettings
 from authproxy.errors import ConfigError
-from authproxy.ldap import ber, filter_text, filters, messages, requests
+from authproxy.ldap import ber, dn, filter_text, filters, messages, requests
+from authproxy.ldap.dn import DnError, Key
 from authproxy.ldap.filters import Equal, Or, Present
 from authproxy.ldap.requests import Scope, Search
 
@@ -32,6 +33,8 @@ class UserSearch:
         self._tail = requests.attribute_list(tuple(wanted))
         self._group = settings.security_group_dn
         self._base = settings.search_dn.encode()
+        self._base_key = _key(settings.search_dn)
+        self._wanted = tuple(wanted)
 
     def find(self, typed: str) -> bytes | None:
         """The operation that looks for who typed this name; None for a name nobody can have."""
@@ -50,15 +53,36 @@ class UserSearch:
         body = self._head + which + self._tail
         return b"\x63" + length(len(body)) + body
 
-    def membership(self, dn: bytes, username: bytes) -> bytes:
+    def entry(self, name: str) -> bytes | None:
+        """The operation that reads the entry with this DN; None for what is no DN below ``search_dn``."""
+        if not self.is_below(name):
+            return None
+        search = Search(name.encode("utf-8", "surrogateescape"), Scope.BASE, Present("objectClass"), (), 1)
+        which = self._extra or filters.encode(search.which)
+        body = requests.search_head(search) + which + requests.attribute_list(self._wanted)
+        return ber.tlv(messages.SEARCH_REQUEST, body)
+
+    def is_below(self, name: str) -> bool:
+        """Whether this is a DN at or below ``search_dn``."""
+        key = _key(name) if len(name) <= _MAX_NAME else None
+        return key is not None and self._base_key is not None and dn.is_within(key, self._base_key)
+
+    def membership(self, member: bytes, username: bytes) -> bytes:
         """The operation that finds the group's entry if it has this member."""
         assert self._group is not None
-        which = Or((Equal("member", dn), Equal("uniqueMember", dn), Equal("memberUid", username)))
+        which = Or((Equal("member", member), Equal("uniqueMember", member), Equal("memberUid", username)))
         return requests.encode(Search(self._group.encode(), Scope.BASE, which, (b"1.1",), 1))
 
     def base(self) -> bytes:
         """The operation that sees whether ``search_dn`` is there."""
         return requests.encode(Search(self._base, Scope.BASE, Present("objectClass"), (b"1.1",), 1))
+
+
+def _key(name: str) -> Key | None:
+    try:
+        return dn.key(name)
+    except DnError:
+        return None
 
 
 def _extra_filter(settings: AdClientSettings) -> bytes:
