@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from twisted.logger import Logger
 
+from authproxy.drops import Drops
 from authproxy.metrics import Metrics
 from authproxy.model import Reason
 from authproxy.radius.clients import plain_address
-from authproxy.radius.drops import Drops
 
 _log = Logger()
 _UNSIGNED = "unsigned requests"

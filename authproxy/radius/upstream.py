@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorFDSet
 from twisted.logger import Logger
 
 from authproxy.config.settings import RequireMessageAuthenticator, UpstreamHost
-from authproxy.radius.drops import Drops
+from authproxy.drops import Drops
 from authproxy.radius.health import Health
 from authproxy.radius.lane import Lane
 from authproxy.radius.lanes import CAPACITY, Lanes

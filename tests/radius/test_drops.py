@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from authproxy.config.settings import RequireMessageAuthenticator as Require
-from authproxy.radius.drops import OTHERS, Drops
+from authproxy.drops import OTHERS, Drops
 from authproxy.radius.signing import (
     NO_SIGNATURE,
     NO_SIGNATURE_ANY_MORE,
