@@ -12,7 +12,8 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,6 +81,18 @@ class Radclient:
         assert len(counts) == 3, output
         return Tally(counts["Accepted"], counts["Rejected"], counts["Lost"])
 
+    def answers(self, logins: Iterable[tuple[str, str]], parallel: int = 64) -> Iterator[tuple[int, str]]:
+        """Every login once: the number of the login and the answer's code, as soon as it is there."""
+        text = "\n".join(
+            _request(username, password, [f"Proxy-State = 0x{number:08x}"])
+            for number, (username, password) in enumerate(logins)
+        )
+        with self._command(["-x", "-p", str(parallel), *self._options], text, "auth") as command:
+            line_by_line = ["stdbuf", "-oL", *command]
+            with subprocess.Popen(line_by_line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as it:
+                assert it.stdout is not None
+                yield from _numbered(it.stdout)
+
     def status(self) -> Reply:
         """One Status-Server (RFC 5997)."""
         output = self._run(["-x", *self._options], "Message-Authenticator = 0x00\n", "status")
@@ -87,14 +100,30 @@ class Radclient:
         return Reply(received[1] if received else "", {}, output)
 
     def _run(self, options: list[str], requests: str, kind: str = "auth") -> str:
+        with self._command(options, requests, kind) as command:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        return done.stdout + done.stderr
+
+    @contextmanager
+    def _command(self, options: list[str], requests: str, kind: str) -> Iterator[list[str]]:
+        """What to run while the files that it reads are there."""
         with tempfile.TemporaryDirectory() as scratch:
             secret = Path(scratch, "secret")  # not in the arguments, which every user of the host can read
             secret.write_text(self._secret)
             requests_file = Path(scratch, "requests")
             requests_file.write_text(requests)
-            command = [self._binary, *options, "-S", str(secret), "-f", str(requests_file), self._server, kind]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-        return done.stdout + done.stderr
+            yield [self._binary, *options, "-S", str(secret), "-f", str(requests_file), self._server, kind]
+
+
+def _numbered(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """The Proxy-State and the code of each reply in radclient's output."""
+    code = ""
+    for line in lines:
+        if not line.startswith("\t"):
+            received = _RECEIVED.match(line)
+            code = received[1] if received else ""
+        elif code and line.startswith("\tProxy-State = 0x"):
+            yield int(line.rpartition("0x")[2], 16), code
 
 
 def _request(username: str, password: str, attributes: Iterable[str]) -> str:

@@ -6,11 +6,13 @@ import base64
 import secrets
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyotp
 
+from authproxy.model import LoginRecord
 from authproxy.store.engine import Database
 from authproxy.store.journal import find_logins
 from tests.peers.radclient import Radclient, Reply
@@ -121,6 +123,11 @@ class Site:
         )
         return cls(Daemon(directory, config), people, ports)
 
+    @classmethod
+    def without_directory(cls, directory: Path, *, service: str = "") -> Site:
+        """Its users type the second factor alone: the appliance has checked their passwords."""
+        return cls.make(directory, "[duo_only_client]", People("alice", "bob", {}, {}), service=service)
+
     def enroll(self, name: str) -> Codes:
         """A user of the service with two code generators."""
         self.daemon.json("user", "add", name)
@@ -128,8 +135,8 @@ class Site:
         self.codes[name] = Codes(str(timed), str(counted))
         return self.codes[name]
 
-    def appliance(self, section: str = "auto", secret: str = SECRET) -> Radclient:
-        return Radclient(("127.0.0.1", self.ports[section]), secret, timeout=20)
+    def appliance(self, section: str = "auto", secret: str = SECRET, timeout: float = 20) -> Radclient:
+        return Radclient(("127.0.0.1", self.ports[section]), secret, timeout=timeout)
 
     def login(self, name: str, typed: str, section: str = "auto") -> str:
         """The answer's code."""
@@ -142,8 +149,15 @@ class Site:
         state = challenge.attributes["State"][0]
         return self.appliance("challenge").login(name, typed, [f"State = {state}"])
 
+    @property
+    def database(self) -> Database:
+        return Database(f"sqlite:///{self.daemon.directory}/state/authproxy.db")
+
+    def records(self, name: str | None = None) -> Sequence[LoginRecord]:
+        """What the journal has of a user, or of all; newest first."""
+        with self.database.reading() as connection:
+            return find_logins(connection, username=name, limit=100_000)
+
     def why(self, name: str) -> str:
         """The reason in the record of the user's newest login."""
-        database = Database(f"sqlite:///{self.daemon.directory}/state/authproxy.db")
-        with database.reading() as connection:
-            return find_logins(connection, username=name, limit=1)[0].reason
+        return self.records(name)[0].reason
