@@ -32,6 +32,7 @@ from authproxy.model import (
     Refused,
     Reject,
     SecondFactor,
+    Typed,
     Verdict,
 )
 from authproxy.policy import Exempt, Forbidden, Rules, decide, is_factor_missing
@@ -42,16 +43,17 @@ _log = Logger()
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An outcome, and what log and trail say about it."""
+    """An outcome, and what log and trail say about it. ``who``: whose password was right."""
 
     outcome: Outcome
     reason: str = ""
     factor: str = ""
     device: str = ""
+    who: Identity | None = None
 
 
 def _rejected(reason: Reason, message: str = ACCESS_DENIED, factor: str = "") -> Decision:
-    return Decision(Reject(message), reason, factor)
+    return Decision(Reject(message, reason=reason), reason, factor)
 
 
 class Authenticator:
@@ -79,9 +81,10 @@ class Authenticator:
         self._deadlines = deadlines
         self._wall_clock = wall_clock
 
-    async def start(self, request: AuthRequest) -> Outcome:
+    async def start(self, request: AuthRequest, primary: Primary | None = None) -> Outcome:
         """A new login. See ``model.Authenticates``."""
-        return await self._conclude(request, await self._in_time(request, self._decide_new(request)))
+        work = self._decide_new(request, primary or self._primary)
+        return await self._conclude(request, await self._in_time(request, work))
 
     async def resume(self, state: bytes, request: AuthRequest) -> Outcome:
         """The answer to a challenge. See ``model.Authenticates``."""
@@ -98,20 +101,23 @@ class Authenticator:
 
     # ------------------------------------------------------------ the three stages
 
-    async def _decide_new(self, request: AuthRequest) -> Decision:
+    async def _decide_new(self, request: AuthRequest, primary: Primary) -> Decision:
         field = self._fields.read(request.password)
         if is_factor_missing(self._rules, field.typed):
             request.trail.add("policy", "refused", "the password field names no factor and holds no passcode")
             return _rejected(Reason.NO_PASSCODE)
         try:
-            who = await self._primary.check(request, field.password)
+            who = await primary.check(request, field.password)
         except PrimaryUnavailable as error:
             return self._failed(request, "primary", error, Reason.PRIMARY_UNAVAILABLE)
         if isinstance(who, Denied):
             request.trail.add("primary", "denied", _explained(who.reason, who.detail))
-            return Decision(Reject(attributes=who.attributes), who.reason)
+            return Decision(Reject(attributes=who.attributes, reason=who.reason), who.reason)
         request.trail.add("primary", "ok", who.dn or who.username)
-        match decide(self._rules, who, request.username, field.typed):
+        return replace(await self._decide_more(request, who, field.typed), who=who)
+
+    async def _decide_more(self, request: AuthRequest, who: Identity, typed: Typed | None) -> Decision:
+        match decide(self._rules, who, request.username, typed):
             case Exempt(why):
                 request.trail.add("policy", "exempt", why)
                 return Decision(Accept(SUCCESS, who.attributes), why, "exempt")
@@ -175,6 +181,9 @@ class Authenticator:
         try:
             return await self._deadlines.watch(deciding)
         except CancelledError:
+            if request.trail.elapsed() < self._deadlines.seconds:  # it was cancelled by whom we work for
+                request.trail.add("client", "gone", "nobody waits for the answer any more")
+                return _rejected(Reason.GIVEN_UP)
             request.trail.add("deadline", "passed", "the appliance would stop waiting")
             return _rejected(Reason.TIMED_OUT)
         except Exception:
@@ -202,7 +211,7 @@ class Authenticator:
             login_id=request.login_id,
             at=self._wall_clock(),
             section=request.section,
-            username=request.username,
+            username=decision.who.username if decision.who and request.dn else request.username,
             nas=request.nas,
             client_ip=request.client_ip,
             result=type(decision.outcome).__name__.lower(),
@@ -211,6 +220,7 @@ class Authenticator:
             device=decision.device,
             steps=tuple(trail.steps),
             elapsed=trail.elapsed(),
+            dn=request.dn,
         )
 
 

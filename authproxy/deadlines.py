@@ -20,12 +20,12 @@ class Deadlines:
 
     def __init__(self, clock: IReactorTime, seconds: float) -> None:
         self._clock = clock
-        self._seconds = seconds
+        self.seconds = seconds
         self._waiting: deque[tuple[float, Deferred[object]]] = deque()
         self._timer: IDelayedCall | None = None
 
     def watch(self, deferred: Deferred[T]) -> Deferred[T]:
-        self._waiting.append((self._clock.seconds() + self._seconds, deferred))  # type: ignore[arg-type]
+        self._waiting.append((self._clock.seconds() + self.seconds, deferred))  # type: ignore[arg-type]
         if self._timer is None:
             self._arm()
         elif self._waiting[0][1].called:

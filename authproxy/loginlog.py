@@ -43,7 +43,7 @@ class AuthEvents:
 
     def _event(self, login: LoginRecord, names: SectionNames, step: Step, stage: str) -> dict[str, object]:
         status = _STATUS.get(step.result, "Challenge" if step.result == "challenge" else "Reject")
-        return {
+        event: dict[str, object] = {
             "timestamp": self._stamp(login.at),
             "username": login.username,
             "auth_stage": stage,
@@ -61,6 +61,9 @@ class AuthEvents:
             "log_namespace": "authproxy.authevents",
             "log_level": {"name": "info"},
         }
+        if login.dn:
+            event["dn"] = login.dn
+        return event
 
 
 def _stage_of(step: Step) -> str | None:

@@ -62,6 +62,7 @@ class AuthRequest:
     ``password`` is the field as sent: it may hold ``password,123456``, a factor's name, or an answer to a
     challenge. ``nas`` is the peer's network address; ``client_ip`` is the user's, where it is known.
     ``relayed`` holds whole raw RADIUS attributes (type, length, value) that an upstream RADIUS server may see.
+    ``dn``: the name as typed, if an LDAP client gave a distinguished name; ``username`` is then its first value.
     """
 
     login_id: str
@@ -72,6 +73,7 @@ class AuthRequest:
     client_ip: str | None
     trail: Trail = field(repr=False, compare=False)
     relayed: tuple[bytes, ...] = ()
+    dn: str = ""
 
 
 # ---------------------------------------------------------------- what the user typed besides the password
@@ -122,6 +124,7 @@ class Reason(StrEnum):
     PASSWORD_EXPIRED = "password expired"  # noqa: S105
     PASSWORD_MUST_CHANGE = "password must be changed"  # noqa: S105
     LOGON_HOURS = "logon not permitted at this time"
+    LOGON_RESTRICTED = "logon not permitted for this account here"
     REJECTED_UPSTREAM = "rejected by the upstream server"
     PRIMARY_UNAVAILABLE = "no answer from the primary server"
     NO_PASSCODE = "no passcode or factor was given"
@@ -135,6 +138,7 @@ class Reason(StrEnum):
     PUSH_DENIED = "push denied"
     PUSH_FRAUD = "push reported as fraud"
     TIMED_OUT = "no answer in time"
+    GIVEN_UP = "the client gave up"
     STALE_CHALLENGE = "unknown, used or expired challenge"
     SECOND_FACTOR_UNAVAILABLE = "no answer from the second-factor service"
     NOT_RECORDED = "the login could not be recorded"
@@ -148,12 +152,14 @@ class Identity:
 
     ``username`` is the directory's own spelling where there is one (the second factor is looked up by it).
     ``attributes`` are whole raw RADIUS attributes from upstream, to be passed to the appliance on success.
+    ``exempt`` says why this user's password is enough, if it is.
     """
 
     username: str
     dn: str | None = None
     email: str | None = None
     attributes: tuple[bytes, ...] = ()
+    exempt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,8 +253,11 @@ class Accept:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
+    """``reason`` is for the choice of a result code where the protocol has several, not for the user."""
+
     message: str = ACCESS_DENIED
     attributes: tuple[bytes, ...] = ()
+    reason: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,8 +274,9 @@ Outcome = Accept | Reject | Challenge
 class Authenticates(Protocol):
     """What a front door (RADIUS, LDAP, HTTP) is handed: one per server section."""
 
-    async def start(self, request: AuthRequest) -> Outcome:
-        """A new login. Never raises; always ends within the section's ``appliance_timeout``."""
+    async def start(self, request: AuthRequest, primary: Primary | None = None) -> Outcome:
+        """A new login. Never raises; always ends within the section's ``appliance_timeout``. ``primary``: who
+        checks this one password instead of the section's own. Cancelling it ends the login: the client is gone."""
         ...
 
     async def resume(self, state: bytes, request: AuthRequest) -> Outcome:
@@ -279,7 +289,8 @@ class Authenticates(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoginRecord:
-    """One decided login, as log and ``authproxy explain`` show it (``result``: accept, reject, challenge)."""
+    """One decided login, as log and ``authproxy explain`` show it (``result``: accept, reject, challenge).
+    ``dn`` is empty but for LDAP."""
 
     login_id: str
     at: float
@@ -293,6 +304,7 @@ class LoginRecord:
     device: str
     steps: tuple[Step, ...]
     elapsed: float
+    dn: str = ""
 
 
 class Journal(Protocol):

@@ -41,6 +41,8 @@ def is_factor_missing(rules: Rules, typed: Typed | None) -> bool:
 
 def decide(rules: Rules, who: Identity, username: str, typed: Typed | None) -> Exempt | Forbidden | Ask:
     """What follows a right password. ``username`` is the name as typed."""
+    if who.exempt:
+        return Exempt(who.exempt)
     exempt = rules.exempt_usernames
     if exempt and (who.username.casefold() in exempt or username.casefold() in exempt):
         return Exempt("exempt_username")
