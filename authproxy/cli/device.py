@@ -85,8 +85,8 @@ def rename(shell: Shell, device_id: str, name: str) -> None:
     with shell.writing() as connection:
         device = devices.find_device(connection, device_id)
         devices.rename_device(connection, device, name)
-        note(connection, shell_actor(), "device rename", device.id, {"before": device.name, "after": name})
         after = devices.find_device(connection, device.id)
+        note(connection, shell_actor(), "device rename", device.id, {"before": device.name, "after": after.name})
     shell.show(as_json(after), f"{after.id} is called {after.name}")
 
 
@@ -155,11 +155,15 @@ def _write_qr(uri: str, svg: Path | None, png: Path | None) -> None:
     import segno
 
     code = segno.make(uri, error="m")
+    written: list[Path] = []
     for path, kind in ((svg, "svg"), (png, "png")):
         if path is None:
             continue
         try:
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                written.append(path)
                 code.save(file, kind=kind, scale=6, border=4)
         except OSError as error:
+            for made in written:
+                made.unlink()
             raise NotDone(f"the QR code can't be written to {path}: {error.strerror}") from None

@@ -62,6 +62,7 @@ def deny(shell: Shell, push_id: str, fraud: bool) -> None:
 
 def _decide(shell: Shell, push_id: str, status: PushStatus) -> None:
     """The daemon is told after the commit."""
+    push_id = push_id.strip().upper()
     with shell.writing() as connection:
         decision = decide_push(connection, push_id, status, shell_actor(), time.time())
         match decision:
@@ -71,5 +72,5 @@ def _decide(shell: Shell, push_id: str, status: PushStatus) -> None:
                 raise NotDone(f"too late: push {push_id} was {ended} before")
             case Decided():
                 note(connection, shell_actor(), f"push {status}", push_id)
-    poke(shell.opened.settings.service.state_dir, [push_id.strip().upper()])
-    shell.show({"id": push_id.strip().upper(), "status": str(status)}, f"push {push_id} is {status}")
+    poke(shell.opened.settings.service.state_dir, [push_id])
+    shell.show({"id": push_id, "status": str(status)}, f"push {push_id} is {status}")

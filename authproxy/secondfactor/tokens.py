@@ -85,7 +85,7 @@ def find_token(connection: sa.Connection, serial: str, type_: str | None = None)
 
 
 def _token(row: Sequence[Any], owners: Iterable[str] = ()) -> Token:
-    return Token(*row, users=tuple(owners))
+    return replace(Token(*row), users=tuple(owners))
 
 
 def assign_token(connection: sa.Connection, token: Token, user: User) -> None:
@@ -119,7 +119,7 @@ def import_tokens(connection: sa.Connection, tokens: Sequence[NewToken], seeds: 
     """Adds them all; there must be no obstacles. A token that names a user becomes that user's last device."""
     known = _users_by_name(connection)
     last = sa.select(device_users.c.user_id, sa.func.max(device_users.c.position)).group_by(device_users.c.user_id)
-    positions = Counter(dict(connection.execute(last).tuples().all()))
+    positions = Counter({row[0]: row[1] for row in connection.execute(last)})
     now = time.time()
     rows, links = [], []
     for token in tokens:
@@ -136,7 +136,7 @@ def import_tokens(connection: sa.Connection, tokens: Sequence[NewToken], seeds: 
 
 
 def _users_by_name(connection: sa.Connection) -> dict[str, str]:
-    return dict(connection.execute(sa.select(users.c.username, users.c.id)).tuples().all())
+    return {row.username: row.id for row in connection.execute(sa.select(users.c.username, users.c.id))}
 
 
 def _row(token: NewToken, seeds: SeedBox, now: float) -> dict[str, str | int | float | bytes]:
