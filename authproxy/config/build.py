@@ -9,7 +9,7 @@ from pathlib import Path
 
 from authproxy.config import ini
 from authproxy.config.build_clients import client
-from authproxy.config.build_servers import MODES, radius_server
+from authproxy.config.build_servers import MODES, ldap_server, radius_server
 from authproxy.config.check_files import check_files
 from authproxy.config.places import Places
 from authproxy.config.problems import Findings, Problem, Severity, in_file_order
@@ -113,6 +113,11 @@ def settings(checked: Checked, reveal: Reveal | None, places: Places) -> Setting
             radius_server(section, only_client, secrets)
             for section in checked.sections
             if section.type.name in MODES and section.is_served
+        ),
+        ldap_servers=tuple(
+            ldap_server(section, only_client, places)
+            for section in checked.sections
+            if section.type.name == "ldap_server_auto" and section.is_served
         ),
         unsupported=tuple(section.name for section in checked.sections if not section.is_served),
     )

@@ -1,12 +1,15 @@
-"""RADIUS server sections to settings."""
+"""Server sections to settings."""
 
 from __future__ import annotations
 
 from authproxy.config.options import AddressRange
+from authproxy.config.places import Places
 from authproxy.config.reveal import Secrets
 from authproxy.config.settings import (
+    Address,
     Appliance,
     Failmode,
+    LdapServerSettings,
     RadiusServerSettings,
     RequireMessageAuthenticator,
     ServerMode,
@@ -65,3 +68,49 @@ def _appliances(section: SectionValues, secrets: Secrets) -> tuple[Appliance, ..
         assert isinstance(span, AddressRange)
         found.append(Appliance(span.first, span.last, secrets.required(section, "radius_secret", number), number))
     return tuple(found)
+
+
+# ---------------------------------------------------------------- LDAP
+
+
+def ldap_server(section: SectionValues, client: str | None, places: Places) -> LdapServerSettings:
+    """``client``: as above."""
+    certificate, key = section.optional_text("ssl_cert_path"), section.optional_text("ssl_key_path")
+    oldest = section.text("minimum_tls_version")
+    return LdapServerSettings(
+        name=section.name,
+        client=section.text("client").lower() or client or "",
+        interface=section.text("interface"),
+        port=section.integer("port"),
+        ssl_port=section.integer("ssl_port"),
+        ssl_cert_path=places.to_read(certificate) if certificate else None,
+        ssl_key_path=places.to_read(key) if key else None,
+        minimum_tls_version=oldest if oldest == "tls1.3" else "tls1.2",
+        cipher_list=section.optional_text("cipher_list"),
+        application=section.text("application") or section.name,
+        failmode=Failmode(section.text("failmode")),
+        factors=tuple(Factor(name) for name in section.names("factors")),
+        delimiter=section.text("delimiter"),
+        delimited_password_length=section.integer("delimited_password_length"),
+        allow_concat=section.flag("allow_concat"),
+        exempt_primary_bind=section.flag("exempt_primary_bind"),
+        exempt_ous=tuple(section.text("exempt_ou", number) for number in section.numbers("exempt_ou")),
+        allow_searches_after_bind=section.flag("allow_searches_after_bind"),
+        allow_unlimited_binds=section.flag("allow_unlimited_binds"),
+        allow_sasl_mechanisms=tuple(name.upper() for name in section.names("allow_sasl_mechanisms")),
+        remember_bind_seconds=section.seconds("remember_bind_seconds"),
+        proxy_protocol=_spans(section, "proxy_protocol"),
+        network_timeout=section.seconds("network_timeout"),
+        idle_timeout=section.seconds("idle_timeout"),
+        max_connections=section.integer("max_connections"),
+        max_connections_per_client=section.integer("max_connections_per_client"),
+        appliance_timeout=section.seconds("appliance_timeout"),
+        api_timeout=section.seconds("api_timeout"),
+        debug=section.flag("debug"),
+    )
+
+
+def _spans(section: SectionValues, name: str) -> tuple[tuple[Address, Address], ...]:
+    given = section.get(name) or ()
+    assert isinstance(given, tuple), name
+    return tuple((span.first, span.last) for span in given)

@@ -1,4 +1,4 @@
-"""How a directory is reached, and how LDAP applications are served: what would surprise."""
+"""How a directory is reached: what would surprise."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ def check_directory(section: SectionValues, findings: Findings) -> None:
         line = section.line_of("ssl_verify_hostname")
         message = "any certificate of a trusted authority is taken for the directory's"
         findings.warning(line, section.name, "ssl_verify_hostname", message)
-    if transport != "clear" and section.text("minimum_tls_version") in ("ssl3", "tls1.0", "tls1.1"):
+    if transport != "clear":
+        check_tls_version(section, findings)
+
+
+def check_tls_version(section: SectionValues, findings: Findings) -> None:
+    if section.text("minimum_tls_version") in ("ssl3", "tls1.0", "tls1.1"):
         line = section.line_of("minimum_tls_version")
         message = "TLS older than 1.2 is not offered; 1.2 is used"
         findings.warning(line, section.name, "minimum_tls_version", message)
@@ -56,14 +61,3 @@ def _clear_text(section: SectionValues, kind: str, findings: Findings) -> None:
         message += f" (auth_type={kind} is not supported yet: accounts are bound with a simple bind, unsealed)"
     name = next((name for name in ("transport", "auth_type") if section.is_given(name)), "")
     findings.warning(section.line_of(name) if name else section.line, section.name, name, message)
-
-
-def check_ldap_listener(section: SectionValues, findings: Findings) -> None:
-    has_certificate = section.is_given("ssl_cert_path") or section.is_given("ssl_key_path")
-    for name, other in (("ssl_cert_path", "ssl_key_path"), ("ssl_key_path", "ssl_cert_path")):
-        if section.is_given(name) and not section.is_mentioned(other):
-            findings.error(section.line_of(name), section.name, name, f"needs {other}, too")
-    if has_certificate and not section.is_given("ssl_port") and str(section.integer("port")).endswith("636"):
-        port = section.integer("port")
-        message = f"port={port} is the listener for LDAP and StartTLS; LDAPS listens on ssl_port, now 636"
-        findings.warning(section.line_of("port"), section.name, "port", message, wanted=f"ssl_port={port}")

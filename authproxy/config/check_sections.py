@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from authproxy.config.check_appliances import check_appliances
-from authproxy.config.check_directory import check_directory, check_ldap_listener
+from authproxy.config.check_directory import check_directory
 from authproxy.config.check_entries import WINDOWS_VALUE
+from authproxy.config.check_ldap_server import check_ldap_server
 from authproxy.config.check_remote import check_key_lengths, check_remote_keys
 from authproxy.config.problems import Findings, Severity, masked
 from authproxy.config.schema import Form, Role, Shape
@@ -26,7 +27,7 @@ def check_section(section: SectionValues, findings: Findings, *, syntax_only: bo
     if section.type.name == "ad_client":
         check_directory(section, findings)
     elif section.type.name == "ldap_server_auto":
-        check_ldap_listener(section, findings)
+        check_ldap_server(section, findings)
 
 
 # ---------------------------------------------------------------- what is missing

@@ -50,6 +50,7 @@ _LIVE = {
 
 # What stands behind an option that has neither a default nor a value above.
 _SAMPLES = {
+    "allow_sasl_mechanisms": "PLAIN",
     "api_host": "local",
     "application": "VPN",
     "bind_dn": "CN=svc-authproxy,OU=Services,DC=example,DC=com",
@@ -57,6 +58,7 @@ _SAMPLES = {
     "client": "ad_client",
     "database": "postgresql://authproxy:PASSWORD@db.example.com/authproxy",
     "dictionary_dir": "/etc/freeradius/3.0",
+    "exempt_ou": "CN=svc-wiki,OU=Services,DC=example,DC=com",
     "exempt_username": "backup-operator",
     "gnupg_home": "/var/lib/authproxy/gnupg",
     "host": "192.0.2.20",
@@ -68,6 +70,7 @@ _SAMPLES = {
     "pass_through_attr_names": "Class,Filter-Id",
     "passphrase_file": "credential:authproxy-passphrase",
     "port": "636",
+    "proxy_protocol": "192.0.2.5",
     "radius_ip": "192.0.2.0/24",
     "radius_secret": "change-me",
     "secret": "change-me",
@@ -76,6 +79,8 @@ _SAMPLES = {
     "service_account_password": "change-me",
     "service_account_username": "svc-authproxy@example.com",
     "ssl_ca_certs_file": "directory-ca.pem",
+    "ssl_cert_path": "ldap-server.pem",
+    "ssl_key_path": "ldap-server.key",
     "state_dir": "/var/lib/authproxy",
     "support_gpg_recipient": "support@example.com",
 }

@@ -89,7 +89,7 @@ LDAP_SERVER_AUTO = SectionType(
     (
         CLIENT,
         INTERFACE,
-        Option("port", kind.PORT, "TCP port for LDAP and StartTLS", "389"),
+        Option("port", kind.PORT, "TCP port for LDAP, and for StartTLS with a certificate", "389"),
         Option("ssl_port", kind.PORT, "TCP port for LDAPS, with a certificate", "636"),
         Option("ssl_cert_path", kind.PATH, "certificate (chain), PEM; switches LDAPS and StartTLS on"),
         Option("ssl_key_path", kind.PATH, "its private key, PEM, without a passphrase"),
@@ -100,7 +100,10 @@ LDAP_SERVER_AUTO = SectionType(
         *TYPED,
         ALLOW_CONCAT,
         Option(
-            "exempt_primary_bind", kind.BOOLEAN, "the first bind of a connection needs no second factor", "true"
+            "exempt_primary_bind",
+            kind.BOOLEAN,
+            "the first bind of a connection needs no second factor, whoever binds; false: every bind needs one",
+            "true",
         ),
         Option(
             "exempt_ou",
@@ -114,9 +117,51 @@ LDAP_SERVER_AUTO = SectionType(
             "allow searches on a connection after the user's bind",
             "true",
         ),
-        Option("allow_unlimited_binds", kind.BOOLEAN, "allow more than two binds on a connection", "false"),
-        Option("network_timeout", kind.seconds(0, 86_400), "seconds to wait for the directory", "600"),
-        Option("idle_timeout", kind.seconds(0, 86_400), "seconds until a silent connection is closed", "3600"),
+        Option("allow_unlimited_binds", kind.BOOLEAN, "allow more than two binds on a connection", "true"),
+        Option(
+            "allow_sasl_mechanisms",
+            kind.NAMES,
+            "SASL mechanisms, separated by commas, whose binds the directory decides without a second factor",
+            default_note="none",
+        ),
+        Option(
+            "remember_bind_seconds",
+            kind.seconds(0, 86_400),
+            "for applications that bind again and again: how long the same bind from the same address needs no"
+            " second factor again (the directory still checks the password); 0: never",
+            "0",
+        ),
+        Option(
+            "proxy_protocol",
+            kind.ADDRESS_RANGES,
+            "load balancers that begin each connection with a PROXY protocol version 2 header",
+            default_note="none",
+        ),
+        Option(
+            "network_timeout",
+            kind.seconds(0, 86_400),
+            "seconds to wait for a directory, or for a client, that has fallen silent in the midst; 0: forever",
+            "600",
+        ),
+        Option(
+            "idle_timeout",
+            kind.seconds(0, 86_400),
+            "seconds until a connection on which nothing happens is closed; 0: never",
+            "3600",
+        ),
+        Option("max_connections", kind.whole_number(1, 100_000), "most connections at a time", "4000"),
+        Option(
+            "max_connections_per_client",
+            kind.whole_number(1, 100_000),
+            "most connections at a time from one address",
+            "1000",
+        ),
+        Option(
+            "appliance_timeout",
+            kind.seconds(1, 600),
+            "seconds until the application gives up; the bind is refused before",
+            "55",
+        ),
         API_TIMEOUT,
         Option(
             "application",
@@ -129,7 +174,6 @@ LDAP_SERVER_AUTO = SectionType(
         *OUTBOUND,
         DEBUG,
     ),
-    pending="LDAP applications are not supported yet; keep Duo's own proxy for this section",
 )
 
 # ---------------------------------------------------------------- what stays with Duo's own proxy

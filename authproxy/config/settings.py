@@ -191,6 +191,42 @@ class RadiusServerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LdapServerSettings:
+    """``[ldap_server_auto]``. Times are seconds; ``network_timeout``, ``idle_timeout`` 0: without limit."""
+
+    name: str
+    client: str  # an [ad_client]
+    interface: str = ""  # "": every address
+    port: int = 389
+    ssl_port: int = 636  # listened on with a certificate only
+    ssl_cert_path: Path | None = None
+    ssl_key_path: Path | None = None
+    minimum_tls_version: str = "tls1.2"
+    cipher_list: str | None = None
+    application: str = ""  # of the embedded service; the section's name by default
+    remote: RemoteSettings | None = None  # None: the embedded service
+    failmode: Failmode = Failmode.SAFE
+    factors: tuple[Factor, ...] = (Factor.PUSH, Factor.PHONE, Factor.PASSCODE)
+    delimiter: str = ","
+    delimited_password_length: int = 0
+    allow_concat: bool = True
+    exempt_primary_bind: bool = True
+    exempt_ous: tuple[str, ...] = ()
+    allow_searches_after_bind: bool = True
+    allow_unlimited_binds: bool = True
+    allow_sasl_mechanisms: tuple[str, ...] = ()
+    remember_bind_seconds: float = 0.0  # 0: binds are not remembered
+    proxy_protocol: tuple[tuple[Address, Address], ...] = ()  # load balancers, first to last address
+    network_timeout: float = 600.0
+    idle_timeout: float = 3600.0
+    max_connections: int = 4000
+    max_connections_per_client: int = 1000
+    appliance_timeout: float = 55.0
+    api_timeout: float = 0.0
+    debug: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that runs. Sections whose behavior is not there yet are listed in ``unsupported``."""
 
@@ -199,4 +235,5 @@ class Settings:
     service: ServiceSettings
     clients: dict[str, ClientSettings] = field(default_factory=dict)
     radius_servers: tuple[RadiusServerSettings, ...] = ()
+    ldap_servers: tuple[LdapServerSettings, ...] = ()
     unsupported: tuple[str, ...] = ()
