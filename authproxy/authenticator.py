@@ -20,6 +20,7 @@ from authproxy.model import (
     AuthRequest,
     Challenge,
     Challenges,
+    Continue,
     Denied,
     Identity,
     Journal,
@@ -50,6 +51,10 @@ class Decision:
     factor: str = ""
     device: str = ""
     who: Identity | None = None
+
+
+def _accept(message: str, who: Identity) -> Accept:
+    return Accept(message, who.attributes, who.sealed)
 
 
 def _rejected(reason: Reason, message: str = ACCESS_DENIED, factor: str = "") -> Decision:
@@ -88,8 +93,8 @@ class Authenticator:
 
     async def resume(self, state: bytes, request: AuthRequest) -> Outcome:
         """The answer to a challenge. See ``model.Authenticates``."""
-        try:
-            pending = await self._challenges.redeem(state)
+        try:  # what has a conversation goes on by ``start``, as long as the front door knows it
+            pending = None if request.conversation else await self._challenges.redeem(state)
         except StoreUnavailable as error:
             return await self._conclude(request, self._failed(request, "challenge", error, Reason.INTERNAL_ERROR))
         if pending is None or not _is_bound_to(pending, request):
@@ -110,6 +115,8 @@ class Authenticator:
             who = await primary.check(request, field.password)
         except PrimaryUnavailable as error:
             return self._failed(request, "primary", error, Reason.PRIMARY_UNAVAILABLE)
+        if isinstance(who, Continue):
+            return Decision(who)
         if isinstance(who, Denied):
             request.trail.add("primary", "denied", _explained(who.reason, who.detail))
             return Decision(Reject(attributes=who.attributes, reason=who.reason), who.reason)
@@ -117,10 +124,10 @@ class Authenticator:
         return replace(await self._decide_more(request, who, field.typed), who=who)
 
     async def _decide_more(self, request: AuthRequest, who: Identity, typed: Typed | None) -> Decision:
-        match decide(self._rules, who, request.username, typed):
+        match decide(self._rules, who, request.login_name, typed):
             case Exempt(why):
                 request.trail.add("policy", "exempt", why)
-                return Decision(Accept(SUCCESS, who.attributes), why, "exempt")
+                return Decision(_accept(SUCCESS, who), why, "exempt")
             case Forbidden(reason, detail):
                 request.trail.add("policy", "refused", detail)
                 return _rejected(reason)
@@ -142,7 +149,7 @@ class Authenticator:
         match verdict:
             case Allowed(factor, message, device):
                 request.trail.add("second factor", "allowed", f"{factor} {device}".strip())
-                return Decision(Accept(message, who.attributes), "", factor, device)
+                return Decision(_accept(message, who), "", factor, device)
             case Refused(reason, message, factor, detail):
                 request.trail.add("second factor", "refused", _explained(reason, detail))
                 return _rejected(reason, message, factor)
@@ -168,7 +175,7 @@ class Authenticator:
         if not self._rules.is_fail_open:
             return refusal
         request.trail.add("policy", "failmode safe", "the password alone was enough")
-        return Decision(Accept(SUCCESS, who.attributes), "failmode", "failmode")
+        return Decision(_accept(SUCCESS, who), "failmode", "failmode")
 
     def _failed(self, request: AuthRequest, stage: str, error: AuthproxyError, reason: Reason) -> Decision:
         request.trail.add(stage, "unavailable", str(error))
@@ -194,7 +201,10 @@ class Authenticator:
     # ------------------------------------------------------------ the record
 
     async def _conclude(self, request: AuthRequest, decision: Decision) -> Outcome:
-        """Records before answering: an Accept that could not be recorded is not given."""
+        """Records before answering: an Accept that could not be recorded is not given. What goes on is no
+        login yet."""
+        if isinstance(decision.outcome, Continue):
+            return decision.outcome
         record = self._record(request, decision)
         try:
             await self._journal.record(record)
@@ -211,7 +221,7 @@ class Authenticator:
             login_id=request.login_id,
             at=self._wall_clock(),
             section=request.section,
-            username=decision.who.username if decision.who and request.dn else request.username,
+            username=decision.who.username if decision.who and request.dn else request.login_name,
             nas=request.nas,
             client_ip=request.client_ip,
             result=type(decision.outcome).__name__.lower(),

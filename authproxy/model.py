@@ -55,6 +55,25 @@ class Trail:
 # ---------------------------------------------------------------- what came in
 
 
+@dataclass(slots=True, eq=False)
+class Conversation:
+    """A login that an upstream server settles with the user's device by a method that shows no password
+    (MS-CHAP, EAP). It may take several requests; this is what they have in common.
+
+    ``host`` is the upstream host that was asked first, ``state`` what it wants to be told again. ``eap_types``
+    are those the device answered with, in order. ``is_name_bound`` is False once the name in the request need
+    not be the one that is authenticated (tunnels, certificates). ``verified`` is the name that was, when known.
+    """
+
+    method: str
+    host: str = ""
+    state: bytes = b""
+    rounds: int = 0
+    eap_types: list[int] = field(default_factory=list)
+    is_name_bound: bool = True
+    verified: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class AuthRequest:
     """One login as an appliance or application asked for it.
@@ -63,6 +82,7 @@ class AuthRequest:
     challenge. ``nas`` is the peer's network address; ``client_ip`` is the user's, where it is known.
     ``relayed`` holds whole raw RADIUS attributes (type, length, value) that an upstream RADIUS server may see.
     ``dn``: the name as typed, if an LDAP client gave a distinguished name; ``username`` is then its first value.
+    With a ``conversation`` there is no password to look at, and User-Name is among ``relayed``.
     """
 
     login_id: str
@@ -74,6 +94,13 @@ class AuthRequest:
     trail: Trail = field(repr=False, compare=False)
     relayed: tuple[bytes, ...] = ()
     dn: str = ""
+    conversation: Conversation | None = None
+
+    @property
+    def login_name(self) -> str:
+        """Whose login it is, as far as is known: ``username``, or the name that was authenticated instead."""
+        verified = "" if self.conversation is None else self.conversation.verified
+        return verified or self.username
 
 
 # ---------------------------------------------------------------- what the user typed besides the password
@@ -147,11 +174,26 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Sealed:
+    """A RADIUS attribute that is encrypted anew on each hop, here in clear: session keys, tunnel passwords.
+
+    ``key`` is vendor and type, ``how`` the dictionary's ``encrypt`` flag, ``tag`` empty or one octet, ``value``
+    what was encrypted, padding included.
+    """
+
+    key: tuple[int, int]
+    how: int
+    tag: bytes
+    value: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """A user whose password was right.
 
     ``username`` is the directory's own spelling where there is one (the second factor is looked up by it).
     ``attributes`` are whole raw RADIUS attributes from upstream, to be passed to the appliance on success.
+    ``sealed`` are those among them that are encrypted on each hop.
     ``exempt`` says why this user's password is enough, if it is.
     """
 
@@ -160,6 +202,7 @@ class Identity:
     email: str | None = None
     attributes: tuple[bytes, ...] = ()
     exempt: str = ""
+    sealed: tuple[Sealed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +214,21 @@ class Denied:
     attributes: tuple[bytes, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """Nothing is decided yet: the upstream server has said ``attributes`` to the user's device and waits for its
+    answer, in a request that bears ``state`` (which is the front door's to choose)."""
+
+    attributes: tuple[bytes, ...]
+    state: bytes = b""
+
+
 class Primary(Protocol):
     """Checks a password. Implementations live in ``primary/``."""
 
-    async def check(self, request: AuthRequest, password: bytes) -> Identity | Denied:
-        """Raises PrimaryUnavailable when nobody answered in time. An empty password is always Denied."""
+    async def check(self, request: AuthRequest, password: bytes) -> Identity | Denied | Continue:
+        """Raises PrimaryUnavailable when nobody answered in time. An empty password is always Denied; Continue
+        comes only where the request has a ``conversation``."""
         ...
 
 
@@ -249,6 +302,7 @@ class SecondFactor(Protocol):
 class Accept:
     message: str
     attributes: tuple[bytes, ...] = ()
+    sealed: tuple[Sealed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +322,7 @@ class Challenge:
     state: bytes
 
 
-Outcome = Accept | Reject | Challenge
+Outcome = Accept | Reject | Challenge | Continue
 
 
 class Authenticates(Protocol):
