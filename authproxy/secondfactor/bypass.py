@@ -62,7 +62,7 @@ def create_codes(
         bypass_codes.insert(),
         [
             {
-                "id": new_id("BC"),
+                "id": new_id("DB"),
                 "user_id": user.id,
                 "hash": seeds.code_hash(user.id, code),
                 "uses_left": uses or None,

@@ -91,7 +91,7 @@ def _add(
     step: int,
 ) -> NewDevice:
     name = _checked_name(name)
-    device_id = new_id("DV")
+    device_id = new_id("DH")
     connection.execute(
         devices.insert().values(
             id=device_id,

@@ -140,7 +140,7 @@ def _users_by_name(connection: sa.Connection) -> dict[str, str]:
 
 
 def _row(token: NewToken, seeds: SeedBox, now: float) -> dict[str, str | int | float | bytes]:
-    token_id = new_id("DV")
+    token_id = new_id("DH")
     return {
         "id": token_id,
         "kind": token.kind,

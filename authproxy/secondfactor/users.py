@@ -67,7 +67,7 @@ def add_user(
     """``mode``: ``username_normalization``. Raises BadValue, AlreadyThere."""
     username = checked_name(name, mode)
     values = {
-        "id": new_id("US"),
+        "id": new_id("DU"),
         "username": username,
         "display_name": name.strip(),
         "email": checked_email(email),
@@ -132,7 +132,7 @@ def join_group(connection: sa.Connection, user: User, name: str) -> None:
     """Makes the group if there is none of that name."""
     group_id = connection.execute(sa.select(groups.c.id).where(groups.c.name == name)).scalar()
     if group_id is None:
-        group_id = new_id("GR")
+        group_id = new_id("DG")
         connection.execute(groups.insert().values(id=group_id, name=_checked_group(name), created=time.time()))
     if name not in _groups_of(connection, user.id):
         connection.execute(user_groups.insert().values(user_id=user.id, group_id=group_id))
@@ -250,7 +250,7 @@ def import_users(connection: sa.Connection, rows: Sequence[NewUser], mode: str) 
     now = time.time()
     values = [
         {
-            "id": new_id("US"),
+            "id": new_id("DU"),
             "username": normalize(row.username, mode),
             "display_name": row.username,
             "email": row.email,

@@ -65,11 +65,75 @@ groups = Table(
     _one_of("status", "active", "bypass", "disabled"),
 )
 
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("name", Text, primary_key=True),  # normalized, like users.username; never one of those
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("position", Integer, nullable=False, server_default="1"),
+)
+
 user_groups = Table(
     "user_groups",
     metadata,
     Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
     Column("group_id", Text, ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+
+phones = Table(
+    "phones",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, server_default=""),
+    Column(
+        "number", Text, nullable=False, server_default=""
+    ),  # E.164; "": a tablet, or a phone only known by its app
+    Column("extension", Text, nullable=False, server_default=""),
+    Column("type", Text, nullable=False, server_default="mobile"),
+    Column("platform", Text, nullable=False, server_default=""),  # as the API spells it: "apple ios" ...
+    Column("predelay", Integer),  # seconds before an extension is dialed
+    Column("postdelay", Integer),  # seconds before the message is spoken
+    Column("created", Float, nullable=False),
+    _one_of("type", "mobile", "landline", "unknown"),
+)
+
+phone_users = Table(
+    "phone_users",
+    metadata,
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("phone_id", Text, ForeignKey("phones.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("position", Integer, nullable=False, server_default="1"),  # orders a user's phones: push2, phone3
+)
+
+phone_apps = Table(
+    "phone_apps",
+    metadata,
+    Column("phone_id", Text, ForeignKey("phones.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("serial", Text, nullable=False, unique=True),  # names the app to the service; random
+    Column("public_key", LargeBinary, nullable=False),  # DER SubjectPublicKeyInfo: verifies what the phone says
+    Column("server_key", LargeBinary),  # pipush: our private key for this phone, sealed
+    Column("subscription", Text, nullable=False, server_default=""),  # Web Push: JSON; "": none
+    Column("permission", Text, nullable=False, server_default=""),  # to notify, as the phone last said
+    Column("clock_offset", Float),  # seconds the phone's clock was ahead, last time heard
+    Column("last_contact", Float),
+    Column("created", Float, nullable=False),
+    _one_of("kind", "web", "pipush"),
+)
+
+activations = Table(
+    "activations",
+    metadata,
+    Column(
+        "hash", LargeBinary, primary_key=True
+    ),  # SHA-256 of the code: a link or a QR code holds the code itself
+    Column("kind", Text, nullable=False),
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("phone_id", Text, ForeignKey("phones.id", ondelete="CASCADE"), index=True),
+    Column("created", Float, nullable=False),
+    Column("expires", Float, nullable=False),
+    Column("claimed", Float),  # None: not used yet
+    _one_of("kind", "phone", "enroll"),
 )
 
 devices = Table(
@@ -80,6 +144,7 @@ devices = Table(
     Column("origin", Text, nullable=False),
     Column("name", Text, nullable=False, server_default=""),
     Column("serial", Text),  # of a hardware token; unique per kind and digits
+    Column("phone_id", Text, ForeignKey("phones.id", ondelete="CASCADE"), index=True),  # shown by this phone's app
     Column("digits", Integer, nullable=False, server_default="6"),
     Column("step", Integer, nullable=False, server_default="30"),  # seconds; TOTP
     Column("algorithm", Text, nullable=False, server_default="sha1"),
@@ -91,7 +156,7 @@ devices = Table(
     Column("last_used", Float),
     UniqueConstraint("serial", "kind", "digits"),
     _one_of("kind", "totp", "hotp"),
-    _one_of("origin", "software", "hardware"),
+    _one_of("origin", "software", "hardware", "phone"),
     _one_of("algorithm", "sha1", "sha256", "sha512"),
 )
 
@@ -115,6 +180,19 @@ bypass_codes = Table(
     UniqueConstraint("user_id", "hash"),
 )
 
+sms_codes = Table(
+    "sms_codes",
+    metadata,
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("hash", LargeBinary, primary_key=True),  # HMAC-SHA-256 with a server key
+    Column("phone_id", Text, ForeignKey("phones.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("first_digit", Text, nullable=False),  # tells the user which comes next
+    Column("position", Integer, nullable=False),  # within its batch
+    Column("created", Float, nullable=False),
+    Column("expires", Float),  # None: until the next batch
+    Column("used", Float),
+)
+
 pushes = Table(
     "pushes",
     metadata,
@@ -130,6 +208,15 @@ pushes = Table(
     Column("status", Text, nullable=False, server_default="pending"),
     Column("decided_at", Float),
     Column("decided_by", Text),
+    Column("phone_id", Text, ForeignKey("phones.id", ondelete="SET NULL"), index=True),  # None: any approver's
+    Column("mode", Text, nullable=False, server_default="plain"),
+    Column("options", Text, nullable=False, server_default=""),  # "07,42,93": what the phone shows to pick from
+    Column("answer", Text, nullable=False, server_default=""),  # the number that was shown, or is to be typed
+    Column("nonce", Text),  # pipush: names the request to the phone
+    Column("detail", Text, nullable=False, server_default="{}"),  # JSON: what else the phone shows
+    Column("sent_at", Float),  # handed to the push service, or to an open page
+    Column("opened_at", Float),  # the phone has fetched it
+    _one_of("mode", "plain", "number", "code"),
     _one_of("status", "pending", "approved", "denied", "fraud", "expired", "cancelled"),
 )
 Index(None, pushes.c.decided_at)
@@ -167,11 +254,33 @@ logins = Table(
 )
 Index(None, logins.c.username, logins.c.at)
 
+telephony = Table(
+    "telephony",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("purpose", Text, nullable=False),  # passcodes, login, activation ...
+    Column("user_id", Text, index=True),  # stays when the user is deleted: it is a record of cost
+    Column("phone_id", Text),
+    Column("last_digits", Text, nullable=False, server_default=""),
+    Column("status", Text, nullable=False),  # queued, sent, delivered, answered, failed ...
+    Column("provider_id", Text, index=True),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("cost", Float, nullable=False, server_default="0"),  # credits
+    Column("login_id", Text, nullable=False, server_default=""),
+    _one_of("kind", "sms", "call"),
+)
+
 applications = Table(
     "applications",
     metadata,
     Column("name", Text, primary_key=True),
     Column("type", Text, nullable=False),
+    Column("ikey", Text, unique=True),  # None: a server section that uses the service in this process
+    Column("skey", LargeBinary),  # sealed
+    Column("allow_v1_signatures", Integer, nullable=False, server_default="0"),
+    Column("notes", Text, nullable=False, server_default=""),
     Column("created", Float, nullable=False),
     Column("policy", Text, nullable=False, server_default="{}"),  # JSON
 )
