@@ -53,6 +53,7 @@ RULES = (
             "authproxy.secondfactor.names",
             "authproxy.secondfactor.lockout",
             "authproxy.secondfactor.menu",
+            "authproxy.secondfactor.rows",
         ),
         forbidden=OUTSIDE,
     ),

@@ -1,7 +1,8 @@
 """Rows of a token maker's file: what each hardware token is, and its seed. Pure.
 
 A secret is hexadecimal if all of it is hexadecimal digits and their number is even, else base32. A seed in base32
-that looks like hexadecimal (a few in ten million do) needs a column ``secret_base32``, or ``base32:`` before it.
+that looks like hexadecimal (of 16 characters, one in six million) needs a column ``secret_base32``, or ``base32:``
+before it.
 """
 
 from __future__ import annotations

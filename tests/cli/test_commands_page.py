@@ -1,0 +1,142 @@
+"""docs/commands.md names every command, and the keys of what each prints with ``--json``."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from console import Console
+
+from authproxy.cli import main
+from authproxy.secondfactor.passcode import hotp
+from authproxy.store.tables import logins, pushes
+
+PAGE = (Path(__file__).parents[2] / "docs" / "commands.md").read_text("utf-8")
+SEED = b"12345678901234567890"
+
+
+def sections() -> dict[str, str]:
+    """``user add`` to what the page says of it."""
+    parts = re.split(r"^#+ ", PAGE, flags=re.MULTILINE)
+    titled = (part.partition("\n") for part in parts)
+    return {
+        title.removeprefix("`authproxy ").rstrip("`"): text
+        for title, _, text in titled
+        if title.startswith("`auth")
+    }
+
+
+def documented_keys(name: str) -> set[str]:
+    told = sections()[name].partition("JSON: ")[2].partition("; when rows are bad")[0]
+    return set(re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", told)))
+
+
+def commands(group: click.Group = main, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
+
+
+def keys(shown: Any) -> set[str]:
+    match shown:
+        case dict():
+            return set(shown).union(*map(keys, shown.values()))
+        case list():
+            return set().union(*map(keys, shown))
+    return set()
+
+
+def test_every_command_has_a_section_with_an_example_and_no_section_is_of_the_past() -> None:
+    found = dict(commands())
+    assert sorted(sections()) == sorted(found)
+    for name, command in found.items():
+        text = sections()[name]
+        assert re.search(rf"^(\$ )?authproxy {name}", text, re.MULTILINE), name
+        has_json = any("--json" in option.opts for option in command.params)
+        assert has_json == ("JSON: " in text), name
+
+
+def test_every_option_that_the_page_names_exists() -> None:
+    for name, command in commands():
+        known = {option for parameter in command.params for option in parameter.opts} | {"-h", "--help"}
+        assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", sections()[name])) <= known, name
+
+
+@pytest.fixture
+def lived_in(console: Console, tmp_path: Path) -> Console:
+    """A service with one of everything."""
+    for name in ("alice", "bob"):
+        console.run("user", "add", name)
+    console.run("user", "set", "bob", "--group", "staff")
+    console.run("device", "add-totp", "bob")
+    console.run("bypass", "create", "bob")
+    file = tmp_path / "tokens.csv"
+    file.write_text(f"serial,type,secret,username\n1,h6,{SEED.hex()},bob\n")
+    console.run("token", "import", file)
+    (user_id,) = console.rows("SELECT id FROM users WHERE username = 'bob'")[0]
+    now = time.time()
+    for push_id in ("P1", "P2", "P3"):
+        console.insert(
+            pushes, id=push_id, user_id=user_id, username="bob", application="vpn", login_id="L", created=now,
+            expires=now + 60,
+        )  # fmt: skip
+    console.insert(
+        logins, login_id="L", at=now, section="s", username="bob", nas="n", result="accept", reason="", factor="",
+        device="", elapsed=1.0, steps=json.dumps([["primary", "ok", "", 0.5]]),
+    )  # fmt: skip
+    return console
+
+
+def test_the_keys_on_the_page_are_those_that_are_printed(lived_in: Console, tmp_path: Path) -> None:
+    (device_id,) = lived_in.rows("SELECT id FROM devices WHERE origin = 'software'")[0]
+    users, tokens = tmp_path / "users.csv", tmp_path / "more.csv"
+    users.write_text("username\ncarol\n")
+    tokens.write_text(f"serial,type,secret\n2,h6,{SEED.hex()}\n")
+    codes = [hotp(SEED, counter) for counter in (7, 8)]
+    runs: dict[str, list[str | Path]] = {
+        "user add": ["dave"],
+        "user list": [],
+        "user show": ["bob"],
+        "user set": ["bob", "--notes", "x"],
+        "user unlock": ["bob"],
+        "user delete": ["alice"],
+        "user group-status": ["staff", "active"],
+        "user import": [users],
+        "device add-totp": ["bob"],
+        "device add-hotp": ["bob"],
+        "device list": [],
+        "device rename": [device_id, "x"],
+        "device delete": [device_id],
+        "token import": [tokens],
+        "token list": [],
+        "token show": ["1"],
+        "token assign": ["2", "bob"],
+        "token unassign": ["2", "bob"],
+        "token resync": ["1", *codes],
+        "token delete": ["1"],
+        "bypass create": ["bob"],
+        "bypass list": ["bob"],
+        "bypass revoke": ["bob"],
+        "push list": [],
+        "push approve": ["P1"],
+        "push deny": ["P2"],
+        "application list": [],
+        "explain": [],
+        "db status": [],
+        "db upgrade": [],
+    }
+    printed = {name: keys(lived_in.json(*name.split(), *arguments)) for name, arguments in runs.items()}
+    assert printed == {name: documented_keys(name) for name in runs}
+    told = {name for name, text in sections().items() if "JSON: " in text}
+    assert told - set(runs) == {"check", "radtest"}  # their own tests hold their keys

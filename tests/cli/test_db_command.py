@@ -1,0 +1,109 @@
+"""``authproxy db``."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from console import Console
+
+from authproxy.store import tables
+
+
+@pytest.fixture
+def file(console: Console) -> str:
+    return str(console.state / "authproxy.db")
+
+
+def test_the_status_of_a_database_that_is_not_there_changes_nothing(console: Console, file: str) -> None:
+    status = console.json("db", "status")
+    assert set(status) == {"database", "version", "wanted", "pending"}
+    assert (status["database"], status["version"], status["wanted"]) == (file, None, tables.HEAD)
+    assert status["pending"][0].startswith("0001 ")
+    assert console.run("db", "status").splitlines()[0] == f"{file}: empty, wanted {tables.HEAD}"
+    assert not console.state.exists()
+
+
+def test_an_upgrade_is_run_once_and_recorded(console: Console, file: str) -> None:
+    first = console.json("db", "upgrade")
+    assert set(first) == {"database", "before", "version", "done", "copy"}
+    assert (first["before"], first["version"], first["copy"]) == (None, tables.HEAD, None)
+    assert [migration.split()[0] for migration in first["done"]] == ["0001"]
+    assert console.json("db", "upgrade") == {**first, "before": tables.HEAD, "done": []}
+    assert console.run("db", "upgrade") == f"{file}: version {tables.HEAD}\n"
+    assert console.json("db", "status")["pending"] == []
+    assert console.run("db", "status") == f"{file}: version {tables.HEAD}, wanted {tables.HEAD}\n"
+    assert console.audit() == [("db upgrade", "", {"before": None, "after": tables.HEAD})]
+
+
+SECOND = """\"\"\"more about users
+
+Revision ID: 0002
+\"\"\"
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.add_column("users", sa.Column("more", sa.Text()))
+"""
+
+
+def test_a_database_that_holds_something_is_copied_before(
+    console: Console, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console.run("user", "add", "alice")
+    scripts = tmp_path / "migrations"
+    shutil.copytree(Path(tables.__file__).with_name("migrations"), scripts)
+    (scripts / "versions" / "v0002_more.py").write_text(SECOND)
+    monkeypatch.setattr("authproxy.store.upgrade._SCRIPTS", scripts)
+    monkeypatch.setattr("authproxy.store.tables.HEAD", "0002")
+    assert "run `authproxy db upgrade`" in console.fails("user", "list")
+    assert console.run("db", "status").splitlines()[1] == "to be run: 0002 more about users"
+    assert console.run("db", "upgrade").splitlines() == [
+        "done: 0002 more about users",
+        f"the database from before is {file}.0001.bak",
+        f"{file}: version 0002",
+    ]
+    assert Path(f"{file}.0001.bak").stat().st_mode & 0o777 == 0o600
+    assert console.rows("SELECT username, more FROM users") == [("alice", None)]
+    assert console.audit()[-1] == ("db upgrade", "", {"before": "0001", "after": "0002"})
+
+
+def change(file: str, sql: str) -> None:
+    with sqlite3.connect(file) as database:
+        database.execute(sql)
+    database.close()
+
+
+def test_a_database_of_a_newer_version_is_refused(console: Console, file: str) -> None:
+    console.run("db", "upgrade")
+    change(file, "UPDATE alembic_version SET version_num = '9999'")
+    for command in ("status", "upgrade"):
+        assert console.fails("db", command) == "the database is at version 9999, written by a newer authproxy"
+
+
+def test_somebody_elses_file_is_left_alone(console: Console, file: str) -> None:
+    console.state.mkdir()
+    change(file, "CREATE TABLE theirs (id)")
+    assert console.fails("db", "upgrade") == "the file is a database, but not one of authproxy's"
+
+
+def test_commands_do_not_load_alembic(console: Console) -> None:
+    program = (
+        "import sys\nfrom authproxy.cli import main\n"
+        "try: main(['token', 'list', '--config', sys.argv[1]])\n"
+        "finally: print([name for name in ('alembic', 'twisted.web') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(console.config)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines() == ["no tokens", "[]"], done.stderr
