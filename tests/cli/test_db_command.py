@@ -32,7 +32,7 @@ def test_an_upgrade_is_run_once_and_recorded(console: Console, file: str) -> Non
     first = console.json("db", "upgrade")
     assert set(first) == {"database", "before", "version", "done", "copy"}
     assert (first["before"], first["version"], first["copy"]) == (None, tables.HEAD, None)
-    assert [migration.split()[0] for migration in first["done"]] == ["0001"]
+    assert (first["done"][0].split()[0], first["done"][-1].split()[0]) == ("0001", tables.HEAD)
     assert console.json("db", "upgrade") == {**first, "before": tables.HEAD, "done": []}
     assert console.run("db", "upgrade") == f"{file}: version {tables.HEAD}\n"
     assert console.json("db", "status")["pending"] == []
@@ -40,16 +40,17 @@ def test_an_upgrade_is_run_once_and_recorded(console: Console, file: str) -> Non
     assert console.audit() == [("db upgrade", "", {"before": None, "after": tables.HEAD})]
 
 
-SECOND = """\"\"\"more about users
+NEXT = f"{int(tables.HEAD) + 1:04}"
+LATER = f"""\"\"\"more about users
 
-Revision ID: 0002
+Revision ID: {NEXT}
 \"\"\"
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{NEXT}"
+down_revision = "{tables.HEAD}"
 
 
 def upgrade() -> None:
@@ -60,22 +61,23 @@ def upgrade() -> None:
 def test_a_database_that_holds_something_is_copied_before(
     console: Console, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    current = tables.HEAD
     console.run("user", "add", "alice")
     scripts = tmp_path / "migrations"
     shutil.copytree(Path(tables.__file__).with_name("migrations"), scripts)
-    (scripts / "versions" / "v0002_more.py").write_text(SECOND)
+    (scripts / "versions" / f"v{NEXT}_more.py").write_text(LATER)
     monkeypatch.setattr("authproxy.store.upgrade._SCRIPTS", scripts)
-    monkeypatch.setattr("authproxy.store.tables.HEAD", "0002")
+    monkeypatch.setattr("authproxy.store.tables.HEAD", NEXT)
     assert "run `authproxy db upgrade`" in console.fails("user", "list")
-    assert console.run("db", "status").splitlines()[1] == "to be run: 0002 more about users"
+    assert console.run("db", "status").splitlines()[1] == f"to be run: {NEXT} more about users"
     assert console.run("db", "upgrade").splitlines() == [
-        "done: 0002 more about users",
-        f"the database from before is {file}.0001.bak",
-        f"{file}: version 0002",
+        f"done: {NEXT} more about users",
+        f"the database from before is {file}.{current}.bak",
+        f"{file}: version {NEXT}",
     ]
-    assert Path(f"{file}.0001.bak").stat().st_mode & 0o777 == 0o600
+    assert Path(f"{file}.{current}.bak").stat().st_mode & 0o777 == 0o600
     assert console.rows("SELECT username, more FROM users") == [("alice", None)]
-    assert console.audit()[-1] == ("db upgrade", "", {"before": "0001", "after": "0002"})
+    assert console.audit()[-1] == ("db upgrade", "", {"before": current, "after": NEXT})
 
 
 def change(file: str, sql: str) -> None:

@@ -51,12 +51,12 @@ def test_the_seed_is_stored_sealed(alice: Console) -> None:
 
 def test_text_output_shows_secret_and_address_and_a_qr_code_on_demand(alice: Console) -> None:
     lines = alice.run("device", "add-totp", "alice & bob").splitlines()
-    assert lines[0].startswith("added authenticator app (DV")
+    assert lines[0].startswith("added authenticator app (DH")
     assert lines[1].startswith("secret  ")
     assert lines[2].startswith("otpauth://totp/")
     assert len(lines) == 3
     assert "█" in alice.run("device", "add-totp", "alice & bob", "--qr")
-    assert alice.run("device", "add-hotp", "alice & bob").startswith("added code generator (DV")
+    assert alice.run("device", "add-hotp", "alice & bob").startswith("added code generator (DH")
 
 
 def test_qr_codes_are_written_for_this_user_only(alice: Console, tmp_path: Path) -> None:
@@ -115,8 +115,8 @@ def test_a_device_is_renamed_and_deleted(alice: Console) -> None:
         (["add-totp", "alice & bob", "--step", "5"], "a step of 5 seconds; wanted 15 to 300"),
         (["add-hotp", "alice & bob", "--name", "a\tb"], "'a\\tb' is no device name"),
         (["add-hotp", "alice & bob", "--name", " "], "' ' is no device name"),
-        (["rename", "DVX", "x"], "there is no device 'DVX'; `authproxy device list` shows all"),
-        (["delete", "DVX"], "there is no device 'DVX'; `authproxy device list` shows all"),
+        (["rename", "DHX", "x"], "there is no device 'DHX'; `authproxy device list` shows all"),
+        (["delete", "DHX"], "there is no device 'DHX'; `authproxy device list` shows all"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(alice: Console, arguments: list[str], told: str) -> None:

@@ -39,7 +39,7 @@ def test_a_user_is_added_shown_listed_and_deleted(console: Console) -> None:
 
 
 def test_text_output_is_one_line_for_people(console: Console) -> None:
-    assert console.run("user", "add", "alice").startswith("added alice (US")
+    assert console.run("user", "add", "alice").startswith("added alice (DU")
     assert console.run("user", "set", "alice", "--status", "disabled") == "changed alice\n"
     assert console.run("user", "unlock", "alice") == "alice may try again\n"
     assert console.run("user", "delete", "alice") == "deleted alice\n"
