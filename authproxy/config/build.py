@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +9,7 @@ from authproxy.config import ini
 from authproxy.config.build_clients import client
 from authproxy.config.build_servers import MODES, ldap_server, radius_server
 from authproxy.config.check_files import check_files
+from authproxy.config.options import SEED_KEY, BadValue
 from authproxy.config.places import Places
 from authproxy.config.problems import Findings, Problem, Severity, in_file_order
 from authproxy.config.reveal import Reveal, Secrets
@@ -179,15 +178,12 @@ def _service(service: SectionValues, secrets: Secrets, places: Places) -> Servic
 
 
 def _seed_key(service: SectionValues, secrets: Secrets) -> Secret | None:
+    """A protected one can be judged only now."""
     key = secrets.optional(service, "seed_key")
-    if key is not None and not _is_seed_key(key):
-        line, written = service.line_of("seed_key"), service.key_of("seed_key")
-        secrets.findings.error(line, service.name, written, "bad value", wanted="base64 of 32 bytes")
+    if key is not None:
+        try:
+            SEED_KEY.parse(key.reveal())
+        except BadValue as bad:
+            line, written = service.line_of("seed_key"), service.key_of("seed_key")
+            secrets.findings.error(line, service.name, written, "bad value", wanted=str(bad))
     return key
-
-
-def _is_seed_key(key: Secret) -> bool:
-    try:
-        return len(base64.b64decode(key.reveal(), validate=True)) == 32
-    except (binascii.Error, ValueError):
-        return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import math
 import re
+from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -247,6 +248,16 @@ def _database(text: str) -> str:
     return text
 
 
+def _seed_key(text: str) -> str:
+    try:
+        is_key = len(b64decode(text, validate=True)) == 32
+    except ValueError:
+        is_key = False
+    if not is_key:
+        raise BadValue(SEED_KEY.wanted)
+    return text
+
+
 TEXT = Kind("text", _same, free_text=True)
 SECRET = Kind("a secret", _same, free_text=True)
 BOOLEAN = Kind("true or false", _boolean)
@@ -267,3 +278,4 @@ ATTRIBUTE = Kind("the name of an LDAP attribute", _attribute)
 CODEC = Kind("a text encoding such as utf-8 or latin-1", _codec)
 MESSAGE_AUTHENTICATOR = Kind("yes, no or auto", _require_message_authenticator)
 DATABASE = Kind("sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME", _database, True)
+SEED_KEY = Kind("base64 of 32 bytes", _seed_key, True)

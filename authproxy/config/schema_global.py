@@ -88,8 +88,8 @@ SERVICE = SectionType(
         ),
         Option(
             "seed_key",
-            kind.SECRET,
-            "base64 of 32 bytes: the key that encrypts device seeds in the database",
+            kind.SEED_KEY,
+            "the key that encrypts device seeds in the database",
             default_note="made at first use and kept in the state directory",
             secret=True,
         ),

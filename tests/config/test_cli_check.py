@@ -114,3 +114,10 @@ def test_no_secret_is_printed_whatever_is_wrong_with_it(file: Path) -> None:
         assert code == 1
         assert len(output.split("\n")) > len(lines)
         assert canary not in output
+
+
+def test_a_plain_seed_key_of_a_wrong_length_is_found(file: Path) -> None:
+    file.write_text(f"{GOOD}\n[service]\nseed_key=c2hvcnQ=\n")
+    code, output = run("--config", file)
+    assert (code, "seed_key: bad value" in output, "base64 of 32 bytes" in output) == (1, True, True)
+    assert "c2hvcnQ" not in output
