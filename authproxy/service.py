@@ -98,9 +98,8 @@ def build(settings: Settings, seed_key: bytes, reactor: Reactor) -> Service:
             time.time,
         )
         relay = primaries.pass_through(section)
-        for name in relay.unknown:
-            _log.warn("{section}: no dictionary has the attribute {name}", section=section.name, name=name)
-        server = RadiusServer(section, authenticator, dictionary, service.metrics, reactor, relay)
+        only_pap = primaries.why_only_pap(section, relay)
+        server = RadiusServer(section, authenticator, dictionary, service.metrics, reactor, relay, only_pap)
         service.ports.append(open_port(reactor, section.interface, section.port, server))
     return service
 
@@ -167,6 +166,14 @@ class Primaries:
             section.pass_through_attr_names + (upstream.pass_through_attr_names if upstream else ()),
         )
 
+    def why_only_pap(self, section: RadiusServerSettings, relay: PassThrough) -> str:
+        """What keeps MS-CHAP and EAP out; empty when an upstream server speaks them."""
+        if section.mode is not ServerMode.AUTO:
+            return "only [radius_server_auto] relays that, as nothing can be typed or asked with it"
+        if not isinstance(self.client_of(section), RadiusClientSettings):
+            return "only an upstream server can check that (client=radius_client)"
+        return "" if relay.is_everything else "relaying that needs pass_through_all=true"
+
     def primary_of(self, section: RadiusServerSettings) -> Primary:
         match self.client_of(section):
             case None:
@@ -174,7 +181,8 @@ class Primaries:
             case AdClientSettings() as client:
                 return self._directory(client)
             case RadiusClientSettings() as client:
-                return RadiusPrimary(self._upstream(client), self.pass_through(section), client.pw_codec)
+                upstream, relay = self._upstream(client), self.pass_through(section)
+                return RadiusPrimary(upstream, relay, client.pw_codec, section.eap_identity)
 
     def _directory(self, client: AdClientSettings) -> DirectoryPrimary:
         if client.name not in self._directories:

@@ -13,7 +13,7 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from authproxy.radius import server as radius_server
+from authproxy.radius import droplog
 from authproxy.radius.packet import ACCESS_ACCEPT, verify_response
 from tests.radius.door import Door, Lines
 from tests.radius.mutants import mutants
@@ -83,7 +83,7 @@ def main() -> int:
         if number + 1 == warm_after:
             warm_kb = resident_kb()
     growth = resident_kb() - warm_kb
-    bugs = int(soak.door.dropped(radius_server.BUG))
+    bugs = int(soak.door.dropped(droplog.BUG))
     minutes = soak.door.clock.seconds() / 60
     print(f"datagrams          {batches * BATCH}")
     print(f"reached the login  {soak.logins}, answered {soak.answers}")

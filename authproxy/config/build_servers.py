@@ -8,6 +8,7 @@ from authproxy.config.reveal import Secrets
 from authproxy.config.settings import (
     Address,
     Appliance,
+    EapIdentity,
     Failmode,
     LdapServerSettings,
     RadiusServerSettings,
@@ -53,6 +54,7 @@ def radius_server(section: SectionValues, client: str | None, secrets: Secrets) 
         client_ip_attr=section.text("client_ip_attr"),
         pw_codec=section.text("pw_codec"),
         force_message_authenticator=authenticator,
+        eap_identity=EapIdentity(section.text("eap_identity")) if "eap_identity" in known else EapIdentity.INNER,
         appliance_timeout=section.seconds("appliance_timeout"),
         api_timeout=section.seconds("api_timeout"),
         enroll_challenge=section.flag("enroll_challenge") if "enroll_challenge" in known else True,

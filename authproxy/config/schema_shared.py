@@ -98,6 +98,13 @@ FACTORS = Option(
     "auto",
 )
 ALLOW_CONCAT = Option("allow_concat", kind.BOOLEAN, "look for a factor or passcode behind the password", "true")
+EAP_IDENTITY = Option(
+    "eap_identity",
+    kind.one_of("inner", "reply", "outer"),
+    "whose second factor a relayed EAP login needs: of the user whom the upstream server's accept names and not "
+    "just repeats (inner); also if repeated (reply); of whomever the device claims to be (outer, unsafe)",
+    "inner",
+)
 API_TIMEOUT = Option(
     "api_timeout",
     kind.seconds(0, 600),

@@ -81,6 +81,8 @@ class AdClientSettings:
     service_account_password: Secret
     auth_type: AuthType = AuthType.NTLM2
     bind_dn: str | None = None
+    ntlm_domain: str = ""
+    ntlm_workstation: str = ""
     transport: Transport = Transport.CLEAR
     ssl_ca_certs_file: Path | None = None  # None: the operating system's
     ssl_verify_hostname: bool = True
@@ -88,6 +90,7 @@ class AdClientSettings:
     cipher_list: str | None = None
     timeout: float = 10.0
     security_group_dn: str | None = None
+    security_group_nested: bool = True
     ldap_filter: str | None = None
     username_attribute: str = "sAMAccountName"
     at_attribute: str | None = "userPrincipalName"
@@ -132,6 +135,14 @@ class ServerMode(StrEnum):
     CHALLENGE = "challenge"
     CONCAT = "concat"
     DUO_ONLY = "duo_only"
+
+
+class EapIdentity(StrEnum):
+    """Whose second factor an EAP login needs: ``eap_identity``."""
+
+    INNER = "inner"  # of whom the Access-Accept names, unless it merely repeats the outer name
+    REPLY = "reply"  # of whom the Access-Accept names
+    OUTER = "outer"  # of whom the device claims to be
 
 
 class RequireMessageAuthenticator(StrEnum):
@@ -183,6 +194,7 @@ class RadiusServerSettings:
     client_ip_attr: str = "Calling-Station-Id"
     pw_codec: str = "utf-8"
     force_message_authenticator: RequireMessageAuthenticator = RequireMessageAuthenticator.AUTO
+    eap_identity: EapIdentity = EapIdentity.INNER
     appliance_timeout: float = 55.0
     api_timeout: float = 0.0
     enroll_challenge: bool = True

@@ -1,37 +1,24 @@
-"""Primary authentication by an upstream RADIUS server (``[radius_client]``), PAP."""
+"""Primary authentication by an upstream RADIUS server (``[radius_client]``)."""
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from authproxy.model import AuthRequest, Denied, Identity, Reason
+from authproxy.config.settings import EapIdentity
+from authproxy.model import AuthRequest, Continue, Denied, Identity, Reason
+from authproxy.primary.relay import Relay
+from authproxy.primary.upstream_host import AsksUpstream, not_ours
 from authproxy.radius.packet import (
     ACCESS_ACCEPT,
     ACCESS_REJECT,
     ACCESS_REQUEST,
     MAX_VALUE,
-    NAS_IDENTIFIER,
-    NAS_IP_ADDRESS,
-    NAS_IPV6_ADDRESS,
     USER_NAME,
     USER_PASSWORD,
-    Packet,
     PacketError,
     attribute,
 )
 from authproxy.radius.passthrough import PassThrough
 from authproxy.radius.password import MAX_PASSWORD, hide
-from authproxy.radius.pending import Body
-
-_OURS = frozenset((NAS_IP_ADDRESS, NAS_IDENTIFIER, NAS_IPV6_ADDRESS))  # the client sends its own
-
-
-class Exchanges(Protocol):
-    """``radius.client.UpstreamClient``, as far as it is needed here."""
-
-    async def exchange(self, code: int, body: Body) -> Packet:
-        """Raises PrimaryUnavailable, or PacketError when ``body`` does not fit into a packet."""
-        ...
+from authproxy.radius.pending import Body, UpstreamReply
 
 
 class RadiusPrimary:
@@ -39,16 +26,25 @@ class RadiusPrimary:
     upstream as it is, but for what says who asks: that is us.
 
     The password goes upstream octet for octet, unless ``pw_codec`` names another charset than UTF-8 and the
-    password is UTF-8.
+    password is UTF-8. Where there is no password but a conversation, ``Relay`` leads it, with ``eap_identity``.
     """
 
-    def __init__(self, client: Exchanges, pass_through: PassThrough, pw_codec: str = "utf-8") -> None:
+    def __init__(
+        self,
+        client: AsksUpstream,
+        pass_through: PassThrough,
+        pw_codec: str = "utf-8",
+        eap_identity: EapIdentity = EapIdentity.INNER,
+    ) -> None:
         self._client = client
         self._pass_through = pass_through
+        self._relay = Relay(client, pass_through, eap_identity)
         self._codec = None if pw_codec.lower().replace("_", "-") in ("utf-8", "utf8") else pw_codec
 
-    async def check(self, request: AuthRequest, password: bytes) -> Identity | Denied:
+    async def check(self, request: AuthRequest, password: bytes) -> Identity | Denied | Continue:
         """See ``model.Primary``."""
+        if request.conversation is not None:
+            return await self._relay.check(request, request.conversation)
         if not password:
             return Denied(Reason.EMPTY_PASSWORD)
         name = request.username.encode("utf-8", "surrogateescape")
@@ -66,11 +62,13 @@ class RadiusPrimary:
             return Denied(Reason.UNSUPPORTED, f"the request can't be sent upstream: {error}")
         return self._judged(request, reply)
 
-    def _judged(self, request: AuthRequest, reply: Packet) -> Identity | Denied:
-        crossing = self._pass_through.of_reply(reply.attributes)
-        if reply.code == ACCESS_ACCEPT:
-            return Identity(request.username, attributes=crossing)
-        if reply.code == ACCESS_REJECT:
+    def _judged(self, request: AuthRequest, reply: UpstreamReply) -> Identity | Denied:
+        attributes = reply.packet.attributes
+        crossing = self._pass_through.of_reply(attributes)
+        if reply.packet.code == ACCESS_ACCEPT:
+            sealed = self._pass_through.sealed_of_reply(attributes, reply.seal)
+            return Identity(request.username, attributes=crossing, sealed=sealed)
+        if reply.packet.code == ACCESS_REJECT:
             return Denied(Reason.REJECTED_UPSTREAM, attributes=crossing)
         detail = (
             "the upstream server asks for more than a password (Access-Challenge); it must check passwords alone"
@@ -80,8 +78,7 @@ class RadiusPrimary:
 
 def _body(name: bytes, password: bytes, relayed: tuple[bytes, ...]) -> Body:
     user_name = attribute(USER_NAME, name)
-    if relayed:
-        relayed = tuple(raw for raw in relayed if raw[0] not in _OURS)
+    relayed = not_ours(relayed)
 
     def body(secret: bytes, authenticator: bytes) -> list[bytes]:
         return [user_name, attribute(USER_PASSWORD, hide(password, secret, authenticator)), *relayed]

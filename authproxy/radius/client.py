@@ -12,17 +12,16 @@ from twisted.logger import Logger
 
 from authproxy.config.settings import Address, RadiusClientSettings, RequireMessageAuthenticator
 from authproxy.errors import PrimaryUnavailable
-from authproxy.radius.health import turns
+from authproxy.radius.health import Turn, turns
 from authproxy.radius.names import HostAddress
 from authproxy.radius.packet import (
     NAS_IDENTIFIER,
     NAS_IP_ADDRESS,
     NAS_IPV6_ADDRESS,
     STATUS_SERVER,
-    Packet,
     attribute,
 )
-from authproxy.radius.pending import Body, NoAnswer, Question, Resends, Waiting
+from authproxy.radius.pending import Body, NoAnswer, Question, Resends, UpstreamReply, Waiting
 from authproxy.radius.upstream import Surroundings, Upstream
 
 _log = Logger()
@@ -79,14 +78,15 @@ class UpstreamClient:
         )
         self._health = [upstream.health for upstream in self.upstreams]
 
-    async def exchange(self, code: int, body: Body) -> Packet:
-        """The verified answer of the first host that gives one: Access-Accept, -Reject or -Challenge.
+    async def exchange(self, code: int, body: Body, host: str = "") -> UpstreamReply:
+        """The verified answer of the first host that gives one: Access-Accept, -Reject or -Challenge. With
+        ``host`` that one alone is asked: it has given an earlier answer and knows what this is about.
 
         ``body`` is called once for each host that is asked. Raises PrimaryUnavailable when none answered,
         PacketError when what ``body`` gives can't be put into a packet. May be cancelled.
         """
         problems = []
-        for turn in turns(self._health, self._tries, self._clock.seconds()):
+        for turn in self._turns(host):
             if self._is_closed:
                 break
             question = Question(code, body, turn.tries, turn.stays_if_dead, turn.stays_if_refused)
@@ -95,6 +95,12 @@ class UpstreamClient:
             except NoAnswer as problem:
                 problems.append(str(problem))
         raise PrimaryUnavailable("; ".join(problems) or "the upstream servers are no longer asked")
+
+    def _turns(self, host: str) -> list[Turn]:
+        if not host:
+            return turns(self._health, self._tries, self._clock.seconds())
+        upstreams = enumerate(self.upstreams)
+        return [Turn(index, self._tries, True, True) for index, upstream in upstreams if upstream.name == host]
 
     def close(self) -> None:
         """Everybody who waits gets PrimaryUnavailable; sockets are closed."""

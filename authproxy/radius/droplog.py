@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from twisted.logger import Logger
 
@@ -10,9 +11,22 @@ from authproxy.drops import Drops
 from authproxy.metrics import Metrics
 from authproxy.model import Reason
 from authproxy.radius.clients import plain_address
+from authproxy.radius.conversations import Pause
+
+UNKNOWN_CLIENT: Final = "unknown client; is its radius_ip_N missing?"
+WRONG_SIGNATURE: Final = "wrong Message-Authenticator; does the shared secret differ?"
+UNSIGNED_STATUS: Final = "Status-Server without Message-Authenticator"
+UNSIGNED_EAP: Final = "EAP-Message without Message-Authenticator"
+NOT_SERVED: Final = "a kind of packet that is not served here"
+ACCOUNTING: Final = "accounting is not served here"
+NO_ROOM: Final = "too many logins are waiting"
+IN_FLIGHT: Final = "retransmission of a login being decided"
+CANT_SEND: Final = "the answer can't be sent"
+BUG: Final = "internal error"
 
 _log = Logger()
 _UNSIGNED = "unsigned requests"
+_LOST = "the user's device did not go on"
 
 
 class DropLog:
@@ -58,6 +72,22 @@ class DropLog:
             left_out=noted[1],
         )
         return True
+
+    def lost(self, pause: Pause) -> None:
+        """A login that was left in the middle: nothing was decided, so no other line would tell."""
+        noted = self._drops.note(pause.nas, _LOST, self._now())
+        if noted is not None:
+            _log.info(
+                "{section}: {username} from {source}: the user's device did not go on after {rounds} rounds of"
+                " {method}; does it trust the upstream server's certificate? ({left_out} more of these before)",
+                section=self._section,
+                login=pause.login_id,
+                username=pause.username,
+                source=noted[0],
+                rounds=pause.conversation.rounds,
+                method=pause.conversation.method,
+                left_out=noted[1],
+            )
 
     def unsigned(self, address: str) -> None:
         """A client, not heard of before, that does not sign its requests."""

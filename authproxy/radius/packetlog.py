@@ -1,4 +1,4 @@
-"""What ``debug`` shows of requests and answers: attributes by name, secrets masked."""
+"""What ``debug`` shows of requests and answers: attributes by name, secrets masked; and names that mean none."""
 
 from __future__ import annotations
 
@@ -45,3 +45,13 @@ class PacketLog:
                     attribute=name,
                     value=value,
                 )
+
+
+def warn_of_unknown_names(section: str, names: Iterable[str]) -> None:
+    for name in names:
+        _log.warn(
+            "{section}: no dictionary has an attribute named {attribute}: it is left out;"
+            " see [main] dictionary_dir",
+            section=section,
+            attribute=name,
+        )

@@ -26,7 +26,12 @@ def hide(password: bytes, secret: bytes, authenticator: bytes) -> bytes:
 
 
 def reveal(hidden: bytes, secret: bytes, authenticator: bytes) -> bytes:
-    """The password in a User-Password value, trailing NULs stripped.
+    """The password in a User-Password value, trailing NULs stripped; otherwise as ``unmask``."""
+    return unmask(hidden, secret, authenticator).rstrip(b"\0")
+
+
+def unmask(hidden: bytes, secret: bytes, authenticator: bytes) -> bytes:
+    """All octets behind a value that is hidden like User-Password.
 
     A wrong secret gives garbage, not an error. Raises PacketError when the length is not one of 16, 32, ... 128.
     """
@@ -36,7 +41,7 @@ def reveal(hidden: bytes, secret: bytes, authenticator: bytes) -> bytes:
     masks = md5(secret + authenticator, usedforsecurity=False).digest()
     for at in range(0, size - _BLOCK, _BLOCK):
         masks += md5(secret + hidden[at : at + _BLOCK], usedforsecurity=False).digest()
-    return _xor(hidden, masks).rstrip(b"\0")
+    return _xor(hidden, masks)
 
 
 def _xor(left: bytes, right: bytes) -> bytes:

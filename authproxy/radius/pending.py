@@ -13,9 +13,19 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from authproxy.radius.packet import Packet
+from authproxy.radius.seal import Seal
 
 Body = Callable[[bytes, bytes], list[bytes]]
 """(secret, request authenticator) -> the attributes that hold what is asked, each whole (type, length, value)."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamReply:
+    """A verified reply, the ``host`` that gave it, and what opens its encrypted attributes."""
+
+    packet: Packet
+    host: str
+    seal: Seal
 
 
 class NoAnswer(Exception):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from authproxy.model import Accept, Challenge, Outcome, Reject
+from authproxy.model import Accept, Challenge, Continue, Outcome, Reject, Sealed
+from authproxy.radius.methods import EAP, Method, refusal
 from authproxy.radius.packet import (
     ACCESS_ACCEPT,
     ACCESS_CHALLENGE,
@@ -17,9 +19,11 @@ from authproxy.radius.packet import (
     REPLY_MESSAGE,
     STATE,
     Packet,
+    PacketError,
     attribute,
     encode_response,
 )
+from authproxy.radius.seal import Seal
 
 _MOST_MESSAGES: Final = 4  # times 253 octets: no appliance shows more
 _ROOM: Final = MAX_LENGTH - HEADER_LENGTH - 18  # without header and Message-Authenticator
@@ -35,15 +39,24 @@ class Reply:
     left_out: int = 0
 
 
-def make_reply(outcome: Outcome, request: Packet, proxy_states: Sequence[bytes], secret: bytes) -> Reply:
-    """The answer to ``request``: Message-Authenticator, State, Reply-Message, passed-through attributes, and the
-    request's Proxy-States in their order (RFC 2865 5.33)."""
+def make_reply(
+    outcome: Outcome, request: Packet, proxy_states: Sequence[bytes], secret: bytes, method: Method | None = None
+) -> Reply:
+    """The answer to ``request``: Message-Authenticator, State, Reply-Message (not beside EAP, RFC 3579 2.6.5),
+    keys, passed-through attributes, and the request's Proxy-States in their order (RFC 2865 5.33). ``method`` is
+    what the request used in place of a password."""
     passed: tuple[bytes, ...] = ()
     match outcome:
-        case Accept(message, passed):
-            code, own = ACCESS_ACCEPT, reply_messages(message)
+        case Accept(message, passed, sealed):
+            code, own = ACCESS_ACCEPT, reply_messages("" if method is EAP else message)
+            if sealed:
+                own += _resealed(sealed, Seal(secret, request.authenticator))
         case Reject(message, passed):
-            code, own = ACCESS_REJECT, reply_messages(message)
+            code, own = ACCESS_REJECT, reply_messages("" if method is EAP else message)
+            if method is not None:
+                own += refusal(method, request, passed)
+        case Continue(passed, state):
+            code, own = ACCESS_CHALLENGE, [attribute(STATE, state)]
         case Challenge(text, state):
             code, own = ACCESS_CHALLENGE, [attribute(STATE, state), *reply_messages(text)]
     kept = passed
@@ -67,6 +80,14 @@ def reply_messages(text: str) -> list[bytes]:
         messages.append(attribute(REPLY_MESSAGE, data[:end]))
         data = data[end:]
     return messages
+
+
+def _resealed(sealed: Iterable[Sealed], seal: Seal) -> list[bytes]:
+    attributes = []
+    for one in sealed:
+        with suppress(PacketError):  # longer than an attribute: the upstream server could not have sent it, either
+            attributes.append(seal.close(one))
+    return attributes
 
 
 def _octets(attributes: Iterable[bytes]) -> int:

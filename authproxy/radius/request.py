@@ -8,9 +8,10 @@ from typing import Final
 from unicodedata import category
 
 from authproxy.config.settings import RadiusServerSettings
-from authproxy.model import AuthRequest, Trail, new_login_id
-from authproxy.radius.attributes import MICROSOFT, Dictionary
+from authproxy.model import AuthRequest, Conversation, Trail, new_login_id
+from authproxy.radius.attributes import Dictionary
 from authproxy.radius.clients import Client
+from authproxy.radius.methods import EAP, Method, method_of
 from authproxy.radius.packet import (
     CHAP_PASSWORD,
     EAP_MESSAGE,
@@ -26,26 +27,24 @@ from authproxy.radius.passthrough import PassThrough
 from authproxy.radius.password import reveal
 from authproxy.radius.vendors import ClientAddress, unwrap_static_challenge
 
+ONLY_PAP: Final = "only PAP is supported here"
 MOST_PROXY_STATES: Final = 16
 MOST_PROXY_STATE_OCTETS: Final = 2048
 _AT_MOST_ONCE = frozenset((USER_NAME, USER_PASSWORD, STATE))
-_METHODS = {CHAP_PASSWORD: "CHAP", EAP_MESSAGE: "EAP"}
-_MICROSOFT_METHODS = {
-    MICROSOFT.to_bytes(4, "big") + b"\x01": "MS-CHAP",
-    MICROSOFT.to_bytes(4, "big") + b"\x19": "MS-CHAPv2",
-}
+_METHODS_IN = frozenset((CHAP_PASSWORD, VENDOR_SPECIFIC, EAP_MESSAGE))
 _UNPRINTABLE = frozenset(("Cc", "Zl", "Zp"))
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """What of a request matters here. ``password`` is still hidden; ``method`` is what was sent in its place."""
+    """What of a request matters here. ``password`` is still hidden; ``method`` is what was sent in its place, EAP
+    before others."""
 
     username: bytes | None
     password: bytes | None
     state: bytes | None
     proxy_states: tuple[bytes, ...]
-    method: str | None
+    method: Method | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def read_fields(packet: Packet) -> Fields:
     """The fields of an Access-Request. Raises PacketError when it holds one twice, or too many Proxy-States."""
     found: dict[int, bytes] = {}
     proxy_states: list[bytes] = []
-    method = None
+    method: Method | None = None
     for raw in packet.attributes:
         type_ = raw[0]
         if type_ in _AT_MOST_ONCE:
@@ -69,10 +68,8 @@ def read_fields(packet: Packet) -> Fields:
             found[type_] = raw[2:]
         elif type_ == PROXY_STATE:
             proxy_states.append(raw)
-        elif type_ in _METHODS:
-            method = _METHODS[type_]
-        elif type_ == VENDOR_SPECIFIC and raw[2:7] in _MICROSOFT_METHODS:
-            method = _MICROSOFT_METHODS[raw[2:7]]
+        elif type_ in _METHODS_IN and method is not EAP:
+            method = method_of(raw) or method
     if proxy_states and (
         len(proxy_states) > MOST_PROXY_STATES or sum(map(len, proxy_states)) > MOST_PROXY_STATE_OCTETS
     ):
@@ -81,7 +78,8 @@ def read_fields(packet: Packet) -> Fields:
 
 
 class RequestReader:
-    """Makes AuthRequests for one section. ``now`` is a steady clock, for the trail."""
+    """Makes AuthRequests for one section. ``now`` is a steady clock, for the trail. ``only_pap`` says what would
+    have to change for other methods to be served; empty where an upstream server is there to speak them."""
 
     def __init__(
         self,
@@ -89,7 +87,9 @@ class RequestReader:
         dictionary: Dictionary,
         pass_through: PassThrough,
         now: Callable[[], float],
+        only_pap: str = ONLY_PAP,
     ) -> None:
+        self._only_pap = only_pap
         self._settings = settings
         self._pass_through = pass_through
         self._now = now
@@ -104,13 +104,17 @@ class RequestReader:
         """Raises PacketError when User-Password has a wrong length."""
         login_id = new_login_id()
         if fields.password is None:
-            return Unusable(login_id, _no_password(fields.method))
+            why_not = self._why_no_other_method(fields.method)
+            if why_not:
+                return Unusable(login_id, why_not)
         username = decode_username(fields.username or b"")
         if not username:
             return Unusable(login_id, "there is no User-Name in it, or one with control characters")
-        password = reveal(fields.password, client.secret, packet.authenticator)
-        if password.startswith(b"SCRV1:"):
-            password = unwrap_static_challenge(password, self._settings)
+        password, method = b"", fields.method
+        if fields.password is not None:
+            password, method = reveal(fields.password, client.secret, packet.authenticator), None
+            if password.startswith(b"SCRV1:"):
+                password = unwrap_static_challenge(password, self._settings)
         return AuthRequest(
             login_id=login_id,
             section=self._settings.name,
@@ -119,8 +123,18 @@ class RequestReader:
             nas=client.address,
             client_ip=self._client_address.find(packet.attributes),
             trail=Trail(self._now),
-            relayed=self._pass_through.of_request(packet.attributes),
+            relayed=self._pass_through.of_request(packet.attributes, method),
+            conversation=None if method is None else Conversation(method.name),
         )
+
+    def _why_no_other_method(self, method: Method | None) -> str:
+        if method is None:
+            return "there is no User-Password in it: set the appliance to PAP"
+        if not method.carriers:
+            return f"it uses {method.name}, which is not served: set the appliance to PAP"
+        if self._only_pap:
+            return f"it uses {method.name}, and {self._only_pap}: set the appliance to PAP"
+        return ""
 
 
 def decode_username(value: bytes) -> str:
@@ -132,9 +146,3 @@ def decode_username(value: bytes) -> str:
     if not name.isprintable() and any(category(character) in _UNPRINTABLE for character in name):
         return ""
     return name.strip()
-
-
-def _no_password(method: str | None) -> str:
-    if method is None:
-        return "there is no User-Password in it: set the appliance to PAP"
-    return f"it uses {method}, and only PAP is supported here: set the appliance to PAP"

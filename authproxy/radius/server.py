@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -13,11 +12,14 @@ from twisted.python.failure import Failure
 
 from authproxy.config.settings import RadiusServerSettings
 from authproxy.metrics import Metrics
-from authproxy.model import Authenticates, Outcome, Reject
+from authproxy.model import Authenticates, AuthRequest, Continue, Outcome, Reject
+from authproxy.radius import droplog
 from authproxy.radius.attributes import Dictionary
 from authproxy.radius.clients import Appliances, Client
+from authproxy.radius.conversations import Conversations
 from authproxy.radius.droplog import DropLog
 from authproxy.radius.exchange import AlreadyAnswered, Exchange, Full, InFlight, New
+from authproxy.radius.methods import EAP, Method
 from authproxy.radius.packet import (
     ACCESS_ACCEPT,
     ACCESS_REQUEST,
@@ -30,22 +32,11 @@ from authproxy.radius.packet import (
     encode_response,
     is_signature_valid,
 )
-from authproxy.radius.packetlog import PacketLog
+from authproxy.radius.packetlog import PacketLog, warn_of_unknown_names
 from authproxy.radius.passthrough import PassThrough
 from authproxy.radius.reply import make_reply
-from authproxy.radius.request import Fields, RequestReader, Unusable, read_fields
+from authproxy.radius.request import ONLY_PAP, Fields, RequestReader, Unusable, read_fields
 from authproxy.radius.signing import SigningRule
-
-UNKNOWN_CLIENT: Final = "unknown client; is its radius_ip_N missing?"
-WRONG_SIGNATURE: Final = "wrong Message-Authenticator; does the shared secret differ?"
-UNSIGNED_STATUS: Final = "Status-Server without Message-Authenticator"
-UNSIGNED_EAP: Final = "EAP-Message without Message-Authenticator"
-NOT_SERVED: Final = "a kind of packet that is not served here"
-ACCOUNTING: Final = "accounting is not served here"
-NO_ROOM: Final = "too many logins are waiting"
-IN_FLIGHT: Final = "retransmission of a login being decided"
-CANT_SEND: Final = "the answer can't be sent"
-BUG: Final = "internal error"
 
 _log = Logger()
 
@@ -57,6 +48,7 @@ class _Login:
     new: New
     packet: Packet
     proxy_states: tuple[bytes, ...]
+    method: Method | None
     client: Client
     peer: tuple[str, int]
     login_id: str
@@ -66,7 +58,7 @@ class RadiusServer(DatagramProtocol):
     """Serves one ``[radius_server_*]`` section.
 
     ``relay`` says which request attributes an upstream RADIUS server may see; without it, what the section's own
-    ``pass_through_*`` name.
+    ``pass_through_*`` name. ``only_pap``: see RequestReader.
     """
 
     def __init__(
@@ -77,6 +69,7 @@ class RadiusServer(DatagramProtocol):
         metrics: Metrics,
         clock: IReactorTime,
         relay: PassThrough | None = None,
+        only_pap: str = ONLY_PAP,
     ) -> None:
         if relay is None:
             relay = PassThrough(dictionary, section.pass_through_all, section.pass_through_attr_names)
@@ -87,14 +80,15 @@ class RadiusServer(DatagramProtocol):
         self._now = clock.seconds
         self._appliances = Appliances(section.appliances)
         self._signing = SigningRule(section.force_message_authenticator)
-        self._reader = RequestReader(section, dictionary, relay, self._now)
+        self._reader = RequestReader(section, dictionary, relay, self._now, only_pap)
         self._exchange = Exchange()
         self._drops = DropLog(section.name, metrics, self._now)
+        self._conversations = Conversations(self._now, self._drops.lost)
         received = metrics.radius_received
         self._received = {code: received.labels(section.name, name) for code, name in CODE_NAMES.items()}
         self._received_other = received.labels(section.name, "other")
         metrics.pending.labels(section.name).set_function(lambda: self.pending)
-        _warn_of_unknown_names(section.name, (*relay.unknown, *self._reader.unknown))
+        warn_of_unknown_names(section.name, (*relay.unknown, *self._reader.unknown))
 
     @property
     def pending(self) -> int:
@@ -109,13 +103,13 @@ class RadiusServer(DatagramProtocol):
         except PacketError as error:
             self._drops.drop(addr[0], str(error))
         except Exception:
-            if self._drops.drop(addr[0], BUG):
+            if self._drops.drop(addr[0], droplog.BUG):
                 _log.failure("{section}: internal error on a datagram", section=self._name)
 
     def _receive(self, datagram: bytes, addr: tuple[str, int]) -> None:
         client = self._appliances.find(addr[0])
         if client is None:
-            self._drops.drop(addr[0], UNKNOWN_CLIENT)
+            self._drops.drop(addr[0], droplog.UNKNOWN_CLIENT)
             return
         packet = decode(datagram)
         self._received.get(packet.code, self._received_other).inc()
@@ -124,16 +118,16 @@ class RadiusServer(DatagramProtocol):
         elif packet.code == STATUS_SERVER:
             self._status_server(packet, client, addr)
         elif packet.code == ACCOUNTING_REQUEST:
-            self._drops.drop(addr[0], ACCOUNTING, is_worth_a_warning=False)
+            self._drops.drop(addr[0], droplog.ACCOUNTING, is_worth_a_warning=False)
         else:
-            self._drops.drop(addr[0], NOT_SERVED)
+            self._drops.drop(addr[0], droplog.NOT_SERVED)
 
     def _status_server(self, packet: Packet, client: Client, addr: tuple[str, int]) -> None:
         """RFC 5997: says that we are here, to whoever knows the secret."""
         if not packet.is_signed:
-            self._drops.drop(addr[0], UNSIGNED_STATUS)
+            self._drops.drop(addr[0], droplog.UNSIGNED_STATUS)
         elif not is_signature_valid(packet, client.secret):
-            self._drops.drop(addr[0], WRONG_SIGNATURE)
+            self._drops.drop(addr[0], droplog.WRONG_SIGNATURE)
         else:
             states = read_fields(packet).proxy_states
             code, identifier = ACCESS_ACCEPT, packet.identifier
@@ -154,24 +148,24 @@ class RadiusServer(DatagramProtocol):
                 if self._is_debug:
                     _log.debug("{section}: {nas} asked again: same answer", section=self._name, nas=client.address)
             case InFlight():
-                self._drops.count(IN_FLIGHT)
+                self._drops.count(droplog.IN_FLIGHT)
                 if self._is_debug:
                     _log.debug("{section}: {nas} asked again: still deciding", section=self._name,
                                nas=client.address)  # fmt: skip
             case Full():
-                self._drops.drop(addr[0], NO_ROOM)
+                self._drops.drop(addr[0], droplog.NO_ROOM)
 
     def _judge_signature(self, packet: Packet, fields: Fields, client: Client) -> str | None:
         """Why the request is dropped; None when it is served."""
         if packet.is_signed:
             if not is_signature_valid(packet, client.secret):
-                return WRONG_SIGNATURE
+                return droplog.WRONG_SIGNATURE
             if self._signing.note_signed(client.address) and self._is_debug:
                 _log.debug("{section}: {nas} sends Message-Authenticator; from now on it must",
                            section=self._name, nas=client.address)  # fmt: skip
             return None
-        if fields.method == "EAP":
-            return UNSIGNED_EAP  # RFC 3579 3.1
+        if fields.method is EAP:
+            return droplog.UNSIGNED_EAP  # RFC 3579 3.1
         if self._signing.is_first_unsigned(client.address):
             self._drops.unsigned(client.address)
         return self._signing.refuse_unsigned(client.address, bool(fields.proxy_states))
@@ -184,17 +178,32 @@ class RadiusServer(DatagramProtocol):
         except Exception:
             self._exchange.abandon(new)
             raise
-        login = _Login(new, packet, fields.proxy_states, client, addr, request.login_id)
+        method = None if fields.password is not None else fields.method
+        login = _Login(new, packet, fields.proxy_states, method, client, addr, request.login_id)
         if isinstance(request, Unusable):
             self._refuse(request, login)
             return
+        self._decide(request, fields.state, login)
+
+    def _decide(self, request: AuthRequest, state: bytes | None, login: _Login) -> None:
+        resumed = None if state is None else self._conversations.resume(state, request)
+        if resumed is not None:
+            request, login.login_id = resumed, resumed.login_id
         if self._is_debug:
-            self._packet_log.request(request, packet, is_answer=fields.state is not None)
-        if fields.state is None:
+            self._packet_log.request(request, login.packet, is_answer=state is not None)
+        if state is None or resumed is not None:
             deciding = Deferred.fromCoroutine(self._authenticator.start(request))
         else:
-            deciding = Deferred.fromCoroutine(self._authenticator.resume(fields.state, request))
-        deciding.addCallback(self._answer, login).addErrback(self._apologize, login)
+            deciding = Deferred.fromCoroutine(self._authenticator.resume(state, request))
+        deciding.addCallback(self._decided, request, login).addErrback(self._apologize, login)
+
+    def _decided(self, outcome: Outcome, request: AuthRequest, login: _Login) -> None:
+        if isinstance(outcome, Continue):
+            self._answer(
+                Continue(outcome.attributes, self._conversations.pause(request)), login, is_announced=False
+            )
+        else:
+            self._answer(outcome, login)
 
     def _refuse(self, request: Unusable, login: _Login) -> None:
         """An explicit reject: silence would only make the appliance ask again, and its user wait."""
@@ -213,7 +222,7 @@ class RadiusServer(DatagramProtocol):
     # ------------------------------------------------------------ out
 
     def _answer(self, outcome: Outcome, login: _Login, is_announced: bool = True) -> None:
-        reply = make_reply(outcome, login.packet, login.proxy_states, login.client.secret)
+        reply = make_reply(outcome, login.packet, login.proxy_states, login.client.secret, login.method)
         if not self._exchange.answer(login.new, reply.datagram, self._now()):
             _log.info("{section}: {nas} has asked anew: this answer is not sent", section=self._name,
                       login=login.login_id, nas=login.client.address)  # fmt: skip
@@ -235,14 +244,4 @@ class RadiusServer(DatagramProtocol):
         try:
             self.transport.write(datagram, peer)
         except OSError:  # no buffer, no route, a firewall; the appliance will ask again
-            self._drops.drop(peer[0], CANT_SEND)
-
-
-def _warn_of_unknown_names(section: str, names: tuple[str, ...]) -> None:
-    for name in names:
-        _log.warn(
-            "{section}: no dictionary has an attribute named {attribute}: it is left out;"
-            " see [main] dictionary_dir",
-            section=section,
-            attribute=name,
-        )
+            self._drops.drop(peer[0], droplog.CANT_SEND)

@@ -1,4 +1,4 @@
-"""One upstream RADIUS host: asking it, resending, believing or dropping its replies, noticing that it is dead."""
+"""One upstream RADIUS host: asking it, resending, believing or dropping its replies, noticing its death."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ from authproxy.radius.packet import (
     encode_request,
     verify_response,
 )
-from authproxy.radius.pending import NoAnswer, Question, Waiting
+from authproxy.radius.pending import NoAnswer, Question, UpstreamReply, Waiting
 from authproxy.radius.reply_signing import ReplySigning
+from authproxy.radius.seal import Seal
 
 _log = Logger()
 
@@ -80,7 +81,7 @@ class Upstream:
 
     # ------------------------------------------------------------ asking
 
-    async def ask(self, question: Question) -> Packet:
+    async def ask(self, question: Question) -> UpstreamReply:
         """The verified answer. Cancelling gives the identifier back.
 
         Raises NoAnswer, or PacketError when the question can't be put into a packet.
@@ -100,7 +101,8 @@ class Upstream:
         if not (waiting.sent or waiting.is_settled):
             self._around.resend_later(waiting)
         try:
-            return await answer
+            packet = await answer
+            return UpstreamReply(packet, self.name, Seal(self._secret, waiting.authenticator))
         finally:
             self._lanes.close_idle()
             self._send_queued()

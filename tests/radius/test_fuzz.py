@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from authproxy.radius import server as radius_server
+from authproxy.radius import droplog
 from authproxy.radius.packet import ACCESS_ACCEPT, PacketError, decode, verify_response
 from tests.radius.door import Door, Lines
 from tests.radius.mutants import mutants
@@ -36,7 +36,7 @@ def test_server_survives_mutated_packets_and_still_answers() -> None:
         for number, datagram in enumerate(mutants(chance, COUNT)):
             peer = (f"{chance.choice(('192.0.2', '203.0.113'))}.{number % 250}", 5000)
             answers += len(door.send(datagram, peer))
-    assert door.dropped(radius_server.BUG) == 0
+    assert door.dropped(droplog.BUG) == 0
     assert answers > 500
     assert len(lines.texts) < 9_000  # answers say one line each
     assert len(lines.having("dropped a datagram")) < 300
@@ -50,5 +50,5 @@ def test_debug_describes_any_attribute() -> None:
     door = Door(debug=True, pass_through_all=True, client_ip_attr="Cisco-AVPair")
     for datagram in mutants(Random(3), 3_000):
         door.send(datagram)
-    assert door.dropped(radius_server.BUG) == 0
+    assert door.dropped(droplog.BUG) == 0
     assert len(door.judge.started) + len(door.judge.resumed) > 50

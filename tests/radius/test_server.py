@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from authproxy.config.settings import Appliance, ServerMode
 from authproxy.config.settings import RequireMessageAuthenticator as Require
 from authproxy.model import Accept, AuthRequest, Challenge, Outcome, Reject
-from authproxy.radius import server as radius_server
+from authproxy.radius import droplog
 from authproxy.radius.packet import (
     ACCESS_ACCEPT,
     ACCESS_CHALLENGE,
@@ -165,7 +165,7 @@ def test_logins_beyond_the_room_are_dropped_and_counted(door: Door, monkeypatch:
     for identifier in range(4):
         door.send(login(b"wait", identifier=identifier))
     assert len(door.judge.started) == 2
-    assert door.dropped(radius_server.NO_ROOM) == 2
+    assert door.dropped(droplog.NO_ROOM) == 2
     door.judge.decide(Accept("ok"))
     door.wire.take()
     assert only(door.send(login(identifier=9))).code == ACCESS_ACCEPT
@@ -177,16 +177,16 @@ def test_logins_beyond_the_room_are_dropped_and_counted(door: Door, monkeypatch:
 @pytest.mark.parametrize(
     ("datagram", "peer", "reason"),
     [
-        (typical(), ("203.0.113.1", 5000), radius_server.UNKNOWN_CLIENT),
-        (b"garbage", ("203.0.113.1", 5000), radius_server.UNKNOWN_CLIENT),
+        (typical(), ("203.0.113.1", 5000), droplog.UNKNOWN_CLIENT),
+        (b"garbage", ("203.0.113.1", 5000), droplog.UNKNOWN_CLIENT),
         (b"garbage", PEER, "shorter than a RADIUS header"),
-        (pap(secret=b"wrong"), PEER, radius_server.WRONG_SIGNATURE),
-        (encode_request(STATUS_SERVER, 1, NONCE, [], b"wrong"), PEER, radius_server.WRONG_SIGNATURE),
-        (unsigned_request([], code=STATUS_SERVER), PEER, radius_server.UNSIGNED_STATUS),
-        (unsigned_request([], code=ACCOUNTING_REQUEST), PEER, radius_server.ACCOUNTING),
-        (unsigned_request([], code=ACCESS_ACCEPT), PEER, radius_server.NOT_SERVED),
-        (unsigned_request([], code=200), PEER, radius_server.NOT_SERVED),
-        (unsigned_request([attribute(EAP_MESSAGE, b"x")]), PEER, radius_server.UNSIGNED_EAP),
+        (pap(secret=b"wrong"), PEER, droplog.WRONG_SIGNATURE),
+        (encode_request(STATUS_SERVER, 1, NONCE, [], b"wrong"), PEER, droplog.WRONG_SIGNATURE),
+        (unsigned_request([], code=STATUS_SERVER), PEER, droplog.UNSIGNED_STATUS),
+        (unsigned_request([], code=ACCOUNTING_REQUEST), PEER, droplog.ACCOUNTING),
+        (unsigned_request([], code=ACCESS_ACCEPT), PEER, droplog.NOT_SERVED),
+        (unsigned_request([], code=200), PEER, droplog.NOT_SERVED),
+        (unsigned_request([attribute(EAP_MESSAGE, b"x")]), PEER, droplog.UNSIGNED_EAP),
         (pap(more=[attribute(PROXY_STATE, b"x")] * 17), PEER, "too many Proxy-States"),
         (pap(more=[attribute(PROXY_STATE, bytes(250))] * 9), PEER, "too many Proxy-States"),
         (pap(more=[attribute(USER_NAME, b"bob")]), PEER, "User-Name, User-Password or State twice"),
@@ -335,14 +335,14 @@ def test_exception_on_a_datagram_is_logged_once_and_the_server_goes_on(
         for identifier in range(5):
             assert door.send(login(identifier=identifier)) == []
     assert len(logged_failures.flush()) == 1
-    assert door.dropped(radius_server.BUG) == 5
+    assert door.dropped(droplog.BUG) == 5
     assert only(door.send(login())).code == ACCESS_ACCEPT
 
 
 def test_answer_that_can_not_be_sent_is_kept_for_the_retransmission(door: Door) -> None:
     door.wire.error = OSError(11, "no buffer")
     assert door.send(login()) == []
-    assert door.dropped(radius_server.CANT_SEND) == 1
+    assert door.dropped(droplog.CANT_SEND) == 1
     door.wire.error = None
     assert only(door.send(login())).code == ACCESS_ACCEPT
     assert len(door.judge.started) == 1

@@ -17,8 +17,7 @@ from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.threads import deferToThread
 
 from authproxy.errors import ConfigError
-from authproxy.radius import listen
-from authproxy.radius import server as radius_server
+from authproxy.radius import droplog, listen
 from authproxy.radius.listen import RECEIVE_BUFFER, open_port
 from tests.radius.door import Door, Lines
 from tests.radius.wire import SECRET
@@ -115,7 +114,7 @@ async def test_radclient_with_a_wrong_secret_gets_no_answer(radclient: str, port
         subprocess.run, arguments, input=LOGIN.format("x"), capture_output=True, text=True, timeout=20
     )
     assert (done.returncode, "Received" in done.stdout) == (1, False)
-    assert door.dropped(radius_server.WRONG_SIGNATURE) >= 1
+    assert door.dropped(droplog.WRONG_SIGNATURE) >= 1
     assert door.judge.started == []
 
 

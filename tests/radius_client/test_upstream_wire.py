@@ -56,7 +56,8 @@ class Bench:
 
     def ask(self, name: bytes = b"bob") -> Deferred[Packet]:
         body = lambda _secret, _authenticator: [attribute(USER_NAME, name)]  # noqa: E731
-        return Deferred.fromCoroutine(self.client.exchange(ACCESS_REQUEST, body))
+        asking = Deferred.fromCoroutine(self.client.exchange(ACCESS_REQUEST, body))
+        return asking.addCallback(lambda reply: reply.packet)
 
 
 @pytest.fixture()
