@@ -40,3 +40,12 @@ class Metrics:
             ["section", "reason"],
             registry=self.registry,
         )
+        self.ldap_connections = Gauge(
+            "authproxy_ldap_connections", "Open connections of LDAP clients", ["section"], registry=self.registry
+        )
+        self.ldap_dropped = Counter(
+            "authproxy_ldap_dropped",
+            "LDAP clients that were disconnected or could not be served, by reason",
+            ["section", "reason"],
+            registry=self.registry,
+        )

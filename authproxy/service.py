@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor as Reactor
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -18,6 +19,7 @@ from authproxy.config.settings import (
     AdClientSettings,
     DuoOnlyClientSettings,
     Failmode,
+    LdapServerSettings,
     MainSettings,
     RadiusClientSettings,
     RadiusServerSettings,
@@ -27,6 +29,8 @@ from authproxy.config.settings import (
 )
 from authproxy.deadlines import Deadlines
 from authproxy.errors import StoreUnavailable
+from authproxy.ldap.binds import BindRules
+from authproxy.ldap.server import LdapServer
 from authproxy.log import LineFile
 from authproxy.loginlog import AuthEvents, LoginLog, SectionNames
 from authproxy.metrics import Metrics
@@ -35,6 +39,7 @@ from authproxy.policy import Rules
 from authproxy.primary.directory import DirectoryPrimary
 from authproxy.primary.none import AppliancePrimary
 from authproxy.primary.radius import RadiusPrimary
+from authproxy.primary.relayed_bind import BindRelay
 from authproxy.radius.attributes import Dictionary
 from authproxy.radius.client import UpstreamClient
 from authproxy.radius.listen import open_port
@@ -83,25 +88,85 @@ def build(settings: Settings, seed_key: bytes, reactor: Reactor) -> Service:
     service = Service(Metrics(), embedded.pushes, closers=closers)
     events = _auth_events(settings.main, closers)
     primaries = Primaries(settings, dictionary, service.metrics, reactor, closers)
+    pipelines = Pipelines(embedded, service.metrics, events, reactor, closers)
     for section in settings.radius_servers:
-        deadlines = Deadlines(reactor, section.appliance_timeout)
-        closers.append(deadlines.close)
-        authenticator = Authenticator(
+        authenticator = pipelines.authenticator(
+            section,
             rules_of(section),
             field_reader_of(section, has_primary=primaries.client_of(section) is not None),
             primaries.primary_of(section),
-            embedded.second_factor(section.application or section.name),
-            embedded.challenges,
-            embedded.journal,
-            LoginLog(SectionNames(section.name, section.client), service.metrics, events, section.debug),
-            deadlines,
-            time.time,
         )
         relay = primaries.pass_through(section)
         only_pap = primaries.why_only_pap(section, relay)
         server = RadiusServer(section, authenticator, dictionary, service.metrics, reactor, relay, only_pap)
         service.ports.append(open_port(reactor, section.interface, section.port, server))
+    for ldap_section in settings.ldap_servers:
+        directory = primaries.directory_of(ldap_section)
+        ldap_server = _ldap_server(ldap_section, directory, pipelines, service.metrics, reactor)
+        closers.append(ldap_server.close)
+        service.ports += ldap_server.listen(reactor)
     return service
+
+
+def _ldap_server(
+    section: LdapServerSettings, client: Directory, pipelines: Pipelines, metrics: Metrics, reactor: Reactor
+) -> LdapServer:
+    rules = Rules(factors=section.factors, is_fail_open=section.failmode is Failmode.SAFE)
+    fields = Appended(section.delimiter, section.delimited_password_length)
+    authenticator = pipelines.authenticator(
+        section, rules, fields if section.allow_concat else WholePassword(), client.primary
+    )
+    exempt = BindRules.of(section).is_exempt
+    relay = BindRelay(client.settings, client.primary, exempt, lambda _dn: None, reactor)
+    return LdapServer(
+        section,
+        authenticator,
+        relay.primary_for,
+        client.primary.connect,
+        metrics,
+        reactor,
+        client.settings.timeout,
+    )
+
+
+class Pipelines:
+    """Makes the login pipeline of each server section."""
+
+    def __init__(
+        self,
+        embedded: Embedded,
+        metrics: Metrics,
+        events: AuthEvents | None,
+        reactor: Reactor,
+        closers: list[Callable[[], object]],
+    ) -> None:
+        self._embedded = embedded
+        self._metrics = metrics
+        self._events = events
+        self._reactor = reactor
+        self._closers = closers
+
+    def authenticator(
+        self,
+        section: RadiusServerSettings | LdapServerSettings,
+        rules: Rules,
+        fields: FieldReader,
+        primary: Primary,
+    ) -> Authenticator:
+        deadlines = Deadlines(self._reactor, section.appliance_timeout)
+        self._closers.append(deadlines.close)
+        embedded = self._embedded
+        return Authenticator(
+            rules,
+            fields,
+            primary,
+            embedded.second_factor(section.application or section.name),
+            embedded.challenges,
+            embedded.journal,
+            LoginLog(SectionNames(section.name, section.client), self._metrics, self._events, section.debug),
+            deadlines,
+            time.time,
+        )
 
 
 # ---------------------------------------------------------------- one section's rules
@@ -128,6 +193,11 @@ def field_reader_of(section: RadiusServerSettings, has_primary: bool) -> FieldRe
 
 
 # ---------------------------------------------------------------- who checks passwords
+
+
+class Directory(NamedTuple):
+    settings: AdClientSettings
+    primary: DirectoryPrimary
 
 
 class Primaries:
@@ -183,6 +253,11 @@ class Primaries:
             case RadiusClientSettings() as client:
                 upstream, relay = self._upstream(client), self.pass_through(section)
                 return RadiusPrimary(upstream, relay, client.pw_codec, section.eap_identity)
+
+    def directory_of(self, section: LdapServerSettings) -> Directory:
+        client = self._settings.clients[section.client]
+        assert isinstance(client, AdClientSettings)
+        return Directory(client, self._directory(client))
 
     def _directory(self, client: AdClientSettings) -> DirectoryPrimary:
         if client.name not in self._directories:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from authproxy.cli.context import Shell, Shown, service_command
+from authproxy.config.settings import LdapServerSettings, RadiusServerSettings
 
 
 @click.group("application")
@@ -16,16 +17,18 @@ def command() -> None:
 @service_command
 def list_(shell: Shell) -> None:
     """List them."""
+    settings = shell.opened.settings
+    sections: list[RadiusServerSettings | LdapServerSettings] = [*settings.radius_servers, *settings.ldap_servers]
     rows: list[Shown] = [
         {
             "name": section.application or section.name,
-            "type": "radius",
+            "type": "radius" if isinstance(section, RadiusServerSettings) else "ldap",
             "section": section.name,
-            "mode": str(section.mode),
+            "mode": str(section.mode) if isinstance(section, RadiusServerSettings) else "auto",
             "port": section.port,
             "factors": [str(factor) for factor in section.factors],
         }
-        for section in shell.opened.settings.radius_servers
+        for section in sections
         if section.remote is None
     ]
     shell.show_list(

@@ -72,7 +72,7 @@ def _install(reactor: object) -> None:
 
 
 def _wants_debug(settings: Settings) -> bool:
-    sections = (settings.main, *settings.radius_servers, *settings.clients.values())
+    sections = (settings.main, *settings.radius_servers, *settings.ldap_servers, *settings.clients.values())
     return any(getattr(section, "debug", False) for section in sections)
 
 
@@ -81,6 +81,9 @@ def _listeners(settings: Settings) -> str:
         f"[{section.name}] on {section.interface or 'every address'} port {section.port}/udp"
         for section in settings.radius_servers
     ]
+    for section in settings.ldap_servers:
+        tls = f" and {section.ssl_port}/tcp (LDAPS)" if section.ssl_cert_path else ""
+        ports.append(f"[{section.name}] on {section.interface or 'every address'} port {section.port}/tcp{tls}")
     return ", ".join(ports) or "no server section is configured"
 
 

@@ -143,6 +143,11 @@ class Framer:
         self._buffer = bytearray()
         self._wanted = 0
 
+    @property
+    def pending(self) -> int:
+        """How many bytes of a message that is not complete are held."""
+        return len(self._buffer)
+
     def feed(self, data: bytes) -> list[bytes]:
         """The messages that are complete now. What can't be a message is noted in ``failure``, once those
         before it are returned; nothing more is taken then."""

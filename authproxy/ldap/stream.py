@@ -1,0 +1,106 @@
+"""A directory's answers on their way to a client: passed on as they come, never held, never copied; only the few
+that somebody here must read are cut out whole. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from authproxy.ldap import ber, messages
+from authproxy.ldap.ber import BerError, Incomplete
+from authproxy.ldap.operations import ENDS
+
+_KEPT_LIMIT = 1 << 20  # bytes of a bind response or a notice
+
+
+class Head(NamedTuple):
+    """The beginning of a message: its ID, its operation's tag, and how many bytes the whole message has."""
+
+    message_id: int
+    tag: int
+    size: int
+
+
+def read_head(data: bytes, at: int) -> Head:
+    """Of the message that begins at ``at``, of which 20 bytes are always enough. Raises BerError, Incomplete."""
+    try:
+        tag, start, size = _header(data, at)
+        kind, begin, length = _header(data, start)
+        after = begin + length
+        operation = data[after]
+    except IndexError:
+        raise Incomplete(len(data) + 1) from None
+    if tag != ber.SEQUENCE or kind != ber.INTEGER or after >= start + size:
+        raise BerError("not an LDAP message")
+    return Head(ber.number(data, begin, after), operation, start + size - at)
+
+
+def _header(data: bytes, at: int) -> tuple[int, int, int]:
+    """``(tag, start, size)`` of an element that need not be there in full. Raises IndexError, BerError."""
+    tag, size, start = data[at], data[at + 1], at + 2
+    if size >= 128:
+        count = size & 0x7F
+        if not 1 <= count <= 4:
+            raise BerError("a length is indefinite or has more than four bytes")
+        start += count
+        if start > len(data):
+            raise IndexError
+        size = int.from_bytes(data[at + 2 : start], "big")
+    return tag, start, size
+
+
+class Passing(NamedTuple):
+    """Bytes to pass on as they are."""
+
+    data: bytes
+
+
+class Kept(NamedTuple):
+    """One whole message."""
+
+    head: Head
+    frame: bytes
+
+
+class ResponseStream:
+    """Follows what a directory sends. ``ended`` collects the IDs of operations whose last response has begun
+    to pass by; whoever feeds it takes them out."""
+
+    __slots__ = ("_held", "_left", "ended")
+
+    def __init__(self) -> None:
+        self._held = b""  # the head of a message, or a message to keep, that isn't complete
+        self._left = 0  # bytes still to come of the message that is passing
+        self.ended: list[int] = []
+
+    def feed(self, data: bytes) -> Iterator[Passing | Kept]:
+        """Raises BerError when the stream makes no sense any more."""
+        if self._held:
+            data, self._held = self._held + data, b""
+        end = len(data)
+        begin, at = 0, min(self._left, end)
+        self._left -= at
+        while at < end:
+            try:
+                head = read_head(data, at)
+            except Incomplete:
+                break
+            stop = at + head.size
+            if head.tag == messages.BIND_RESPONSE or head.message_id == 0:
+                if head.size > _KEPT_LIMIT:
+                    raise BerError(f"a response of {head.size} bytes to a bind")
+                if begin < at:
+                    yield Passing(data[begin:at])
+                begin = at
+                if stop > end:
+                    break
+                yield Kept(head, data[at:stop])
+                begin = at = stop
+                continue
+            if head.tag in ENDS:
+                self.ended.append(head.message_id)
+            self._left = max(0, stop - end)
+            at = min(stop, end)
+        if begin < at:
+            yield Passing(data[begin:at])  # the very same object if nothing was cut out
+        self._held = data[at:]
