@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import time
 from collections.abc import Callable
@@ -34,7 +35,7 @@ from authproxy.ldap.server import LdapServer
 from authproxy.log import LineFile
 from authproxy.loginlog import AuthEvents, LoginLog, SectionNames
 from authproxy.metrics import Metrics
-from authproxy.model import Primary
+from authproxy.model import Primary, SecondFactor
 from authproxy.policy import Rules
 from authproxy.primary.directory import DirectoryPrimary
 from authproxy.primary.none import AppliancePrimary
@@ -47,6 +48,7 @@ from authproxy.radius.passthrough import PassThrough
 from authproxy.radius.server import RadiusServer
 from authproxy.secondfactor.local import LocalSecondFactor
 from authproxy.secondfactor.push import PushDesk
+from authproxy.secondfactor.remembered import RememberedBinds
 from authproxy.secondfactor.seeds import SeedBox
 from authproxy.secondfactor.wakeup import listen as wakeup_listen
 from authproxy.store.challenges import StoreChallenges
@@ -95,6 +97,7 @@ def build(settings: Settings, seed_key: bytes, reactor: Reactor) -> Service:
             rules_of(section),
             field_reader_of(section, has_primary=primaries.client_of(section) is not None),
             primaries.primary_of(section),
+            embedded.second_factor(section.application or section.name),
         )
         relay = primaries.pass_through(section)
         only_pap = primaries.why_only_pap(section, relay)
@@ -102,31 +105,37 @@ def build(settings: Settings, seed_key: bytes, reactor: Reactor) -> Service:
         service.ports.append(open_port(reactor, section.interface, section.port, server))
     for ldap_section in settings.ldap_servers:
         directory = primaries.directory_of(ldap_section)
-        ldap_server = _ldap_server(ldap_section, directory, pipelines, service.metrics, reactor)
+        second_factor = embedded.second_factor(ldap_section.application or ldap_section.name)
+        ldap_server = _ldap_server(ldap_section, directory, second_factor, pipelines, service.metrics, reactor)
         closers.append(ldap_server.close)
         service.ports += ldap_server.listen(reactor)
     return service
 
 
 def _ldap_server(
-    section: LdapServerSettings, client: Directory, pipelines: Pipelines, metrics: Metrics, reactor: Reactor
+    section: LdapServerSettings,
+    client: Directory,
+    second_factor: LocalSecondFactor,
+    pipelines: Pipelines,
+    metrics: Metrics,
+    reactor: Reactor,
 ) -> LdapServer:
-    rules = Rules(factors=section.factors, is_fail_open=section.failmode is Failmode.SAFE)
-    fields = Appended(section.delimiter, section.delimited_password_length)
+    memory = RememberedBinds(
+        second_factor, second_factor, section.remember_bind_seconds, reactor.seconds, secrets.token_bytes(32)
+    )
     authenticator = pipelines.authenticator(
-        section, rules, fields if section.allow_concat else WholePassword(), client.primary
-    )
-    exempt = BindRules.of(section).is_exempt
-    relay = BindRelay(client.settings, client.primary, exempt, lambda _dn: None, reactor)
-    return LdapServer(
         section,
-        authenticator,
-        relay.primary_for,
-        client.primary.connect,
-        metrics,
-        reactor,
-        client.settings.timeout,
+        Rules(factors=section.factors, is_fail_open=section.failmode is Failmode.SAFE),
+        Appended(section.delimiter, section.delimited_password_length)
+        if section.allow_concat
+        else WholePassword(),
+        client.primary,
+        memory if section.remember_bind_seconds else second_factor,
     )
+    is_exempt = BindRules.of(section).is_exempt
+    relay = BindRelay(client.settings, client.primary, is_exempt, memory.forget, reactor)
+    timeout, connect = client.settings.timeout, client.primary.connect
+    return LdapServer(section, authenticator, relay.primary_for, connect, metrics, reactor, timeout)
 
 
 class Pipelines:
@@ -152,6 +161,7 @@ class Pipelines:
         rules: Rules,
         fields: FieldReader,
         primary: Primary,
+        second_factor: SecondFactor,
     ) -> Authenticator:
         deadlines = Deadlines(self._reactor, section.appliance_timeout)
         self._closers.append(deadlines.close)
@@ -160,7 +170,7 @@ class Pipelines:
             rules,
             fields,
             primary,
-            embedded.second_factor(section.application or section.name),
+            second_factor,
             embedded.challenges,
             embedded.journal,
             LoginLog(SectionNames(section.name, section.client), self._metrics, self._events, section.debug),

@@ -39,12 +39,12 @@ class KnowsUsers(Protocol):
 @dataclass(frozen=True, slots=True)
 class BindRelay:
     """What the logins of one ``[ldap_server_auto]`` have in common. ``is_exempt`` tells whether a DN needs no
-    second factor; ``refused`` is told of DNs whose password was wrong."""
+    second factor; ``refused`` is told whose password was wrong."""
 
     settings: AdClientSettings
     directory: KnowsUsers
     is_exempt: Callable[[str], bool]
-    refused: Callable[[str], None]
+    refused: Callable[[Identity], None]
     clock: IReactorTime
 
     def primary_for(self, bind: BindFunction) -> RelayedBind:
@@ -89,15 +89,15 @@ class RelayedBind:
         if isinstance(found, Denied):
             await directory.pretend_to_bind()
             return found
-        name = found.who.dn or ""
         denied = await self._check_password(found.entry.dn, directory.encoded(password))
         if denied is not None:
-            relay.refused(name)
+            relay.refused(found.who)
             return denied
         denied = await directory.admit(found)
         if denied is not None:
             return denied
-        return replace(found.who, exempt="exempt_ou") if relay.is_exempt(name) else found.who
+        is_exempt = relay.is_exempt(found.who.dn or "")
+        return replace(found.who, exempt="exempt_ou") if is_exempt else found.who
 
     async def _check_password(self, name: bytes, password: bytes) -> Denied | None:
         clock = self._relay.clock

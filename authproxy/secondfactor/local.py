@@ -92,6 +92,14 @@ class LocalSecondFactor:
             return Refused(Reason.NO_PASSCODE, detail=f"{prompts} answers were neither an option nor a passcode")
         return await self._take(who, ask, typed, request, prompts)
 
+    async def is_welcome(self, who: Identity) -> bool:
+        """Whether the user is known, active or let through, and not locked out. Raises StoreUnavailable."""
+        name, now = normalize(who.username, self._settings.username_normalization), self._now()
+        standing = await self._writer.run(lambda connection: self._standing(connection, name, now, DENIED))
+        return isinstance(standing, Account) or (
+            isinstance(standing, Allowed) and standing.factor == "bypass status"
+        )
+
     async def _take(
         self, who: Identity, ask: Ask, typed: Typed | None, request: AuthRequest, prompts: int
     ) -> Verdict:
