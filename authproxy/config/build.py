@@ -8,6 +8,7 @@ from pathlib import Path
 from authproxy.config import ini
 from authproxy.config.build_clients import client
 from authproxy.config.build_servers import MODES, ldap_server, radius_server
+from authproxy.config.build_web import web
 from authproxy.config.check_files import check_files
 from authproxy.config.options import SEED_KEY, BadValue
 from authproxy.config.places import Places
@@ -174,6 +175,7 @@ def _service(service: SectionValues, secrets: Secrets, places: Places) -> Servic
         login_retention_days=service.integer("login_retention_days"),
         gnupg_home=places.to_write(gnupg_home) if gnupg_home else None,
         passphrase_file=places.passphrase_file(service),
+        web=web(service, places),
     )
 
 

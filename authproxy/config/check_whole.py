@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from authproxy.config import hints
+from authproxy.config.check_web import is_web_wanted
 from authproxy.config.ini import Document
 from authproxy.config.problems import Findings, printable, quoted
 from authproxy.config.schema import Role
@@ -121,7 +122,7 @@ def listeners(sections: Sequence[SectionValues]) -> list[Listener]:
             found.append(_listener(section, "port", "TCP" if kind.name == "ldap_server_auto" else "UDP"))
             if section.is_given("ssl_cert_path"):
                 found.append(_listener(section, "ssl_port", "TCP"))
-        elif kind.name in ("http_proxy", "metrics", "service"):
+        elif kind.name in ("http_proxy", "metrics") or (kind.name == "service" and is_web_wanted(section)):
             found.append(_listener(section, "port", "TCP"))
     return found
 

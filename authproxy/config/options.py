@@ -16,6 +16,7 @@ from authproxy.model import Factor
 _TRUE = frozenset(("true", "1", "yes", "on"))
 _FALSE = frozenset(("false", "0", "no", "off"))
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?\Z")
+_BASE_URL = re.compile(r"https://(\[[0-9a-f:.]+\]|[^/:?#@\s]+)(?::([0-9]+))?/?\Z")
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,15}\Z")
 _ATTRIBUTE = re.compile(r"(?:[A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)+)(?:;[A-Za-z0-9-]+)*\Z")
 _AUTO_FACTORS = (Factor.PUSH, Factor.PHONE, Factor.PASSCODE)
@@ -241,6 +242,30 @@ def _require_message_authenticator(text: str) -> RequireMessageAuthenticator:
         raise BadValue(MESSAGE_AUTHENTICATOR.wanted) from None
 
 
+def _on_off_auto(text: str) -> str:
+    """``true``, ``false`` or ``auto``."""
+    if text.lower() == "auto":
+        return "auto"
+    try:
+        return "true" if _boolean(text) else "false"
+    except BadValue:
+        raise BadValue(ON_OFF_AUTO.wanted) from None
+
+
+def _base_url(text: str) -> str:
+    """Without a slash at its end, the host in lower case."""
+    match = _BASE_URL.match(text.lower())
+    if not match:
+        raise BadValue(BASE_URL.wanted)
+    try:
+        _host(match[1])
+        if match[2] is not None:
+            PORT.parse(match[2])
+    except BadValue:
+        raise BadValue(BASE_URL.wanted) from None
+    return text.lower().rstrip("/")
+
+
 def _database(text: str) -> str:
     scheme = text.partition("://")[0].lower().partition("+")[0]
     if "://" not in text or scheme not in ("sqlite", "postgresql"):
@@ -270,6 +295,8 @@ ADDRESS_RANGE = Kind("an IP address, a range 192.0.2.1-192.0.2.9, or a network 1
 ADDRESS_RANGES = Kind("addresses, ranges and networks, separated by commas", _address_ranges)
 PATH = Kind("a path", _same, free_text=True)
 URL = Kind("a URL", _same)
+BASE_URL = Kind("https:// with a host and maybe a port, such as https://mfa.example.com:8443", _base_url)
+ON_OFF_AUTO = Kind("true, false or auto", _on_off_auto)
 NAMES = Kind("names, separated by commas", _names)
 FACTORS = Kind("auto, or a list of push, phone, passcode and sms, separated by commas", _factors)
 DISTINGUISHED_NAME = Kind("a distinguished name such as OU=People,DC=example,DC=com", _distinguished_name, True)

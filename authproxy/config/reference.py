@@ -53,6 +53,7 @@ _SAMPLES = {
     "allow_sasl_mechanisms": "PLAIN",
     "api_host": "local",
     "application": "VPN",
+    "base_url": "https://mfa.example.com:8443",
     "bind_dn": "CN=svc-authproxy,OU=Services,DC=example,DC=com",
     "cipher_list": "ECDHE+AESGCM:ECDHE+CHACHA20",
     "client": "ad_client",
@@ -79,12 +80,13 @@ _SAMPLES = {
     "service_account_password": "change-me",
     "service_account_username": "svc-authproxy@example.com",
     "ssl_ca_certs_file": "directory-ca.pem",
-    "ssl_cert_path": "ldap-server.pem",
-    "ssl_key_path": "ldap-server.key",
+    "ssl_cert_path": "server.pem",
+    "ssl_key_path": "server.key",
     "state_dir": "/var/lib/authproxy",
     "support_gpg_recipient": "support@example.com",
 }
 
+    "trusted_proxies": "192.0.2.6",
 _UNUSED_IN_EXAMPLE = frozenset(option.name for option in KEYS)
 
 

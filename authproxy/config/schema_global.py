@@ -5,6 +5,7 @@ from __future__ import annotations
 from authproxy.config import options as kind
 from authproxy.config.schema import Option, Role, SectionType
 from authproxy.config.schema_shared import NOT_YET, OUTBOUND
+from authproxy.config.schema_web import WEB
 
 SYSLOG_FACILITIES = tuple(
     f"LOG_{name}"
@@ -134,22 +135,7 @@ SERVICE = SectionType(
             "300",
         ),
         Option("login_retention_days", kind.whole_number(1, 36_500), "days that logins are kept", "180"),
-        Option(
-            "base_url",
-            kind.URL,
-            "address under which browsers and phones reach the service",
-            pending=NOT_YET,
-        ),
-        Option(
-            "interface",
-            kind.INTERFACE,
-            "address the web side listens on",
-            default_note="every address",
-            pending=NOT_YET,
-        ),
-        Option("port", kind.PORT, "TCP port of the web side", "8443", pending=NOT_YET),
-        Option("ssl_cert_path", kind.PATH, "certificate (chain) of the web side, PEM", pending=NOT_YET),
-        Option("ssl_key_path", kind.PATH, "its private key, PEM, without a passphrase", pending=NOT_YET),
+        *WEB,
     ),
     repeatable=False,
 )

@@ -33,6 +33,19 @@ class MainSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class WebSettings:
+    """The web side of ``[service]``. ``base_url`` is ``https://host[:port]``."""
+
+    base_url: str
+    interface: str = ""  # "": every address
+    port: int = 8443
+    ssl_cert_path: Path | None = None  # None: self-signed, kept in state_dir
+    ssl_key_path: Path | None = None
+    trusted_proxies: tuple[tuple[Address, Address], ...] = ()  # first to last address
+    request_rate: int = 20  # a second, from one address, without a valid signature; 0: any number
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceSettings:
     """``[service]``: the embedded second-factor service."""
 
@@ -50,6 +63,7 @@ class ServiceSettings:
     login_retention_days: int = 180
     gnupg_home: Path | None = None  # None: state_dir/gnupg
     passphrase_file: str = ""  # a path, or credential:NAME
+    web: WebSettings | None = None  # None: no web side
 
 
 class Failmode(StrEnum):

@@ -1,0 +1,31 @@
+"""The web side: whether it is wanted, and what belongs together."""
+
+from __future__ import annotations
+
+from authproxy.config.problems import Findings
+from authproxy.config.schema_web import TURNS_ON
+from authproxy.config.values import SectionValues
+
+_WITHOUT_USE = (*TURNS_ON, "interface", "trusted_proxies", "request_rate")
+
+
+def is_web_wanted(service: SectionValues) -> bool:
+    match service.text("web"):
+        case "true":
+            return True
+        case "false":
+            return False
+    return any(service.is_given(name) for name in TURNS_ON)
+
+
+def check_web(service: SectionValues, findings: Findings) -> None:
+    for name, other in (("ssl_cert_path", "ssl_key_path"), ("ssl_key_path", "ssl_cert_path")):
+        if service.is_given(name) and not service.is_mentioned(other):
+            findings.error(service.line_of(name), service.name, name, f"needs {other}, too")
+    if is_web_wanted(service):
+        return
+    for name in _WITHOUT_USE:
+        if service.is_given(name):
+            reason = "web=false" if service.is_given("web") else "the web side is off"
+            message = f"has no effect: {reason}"
+            findings.warning(service.line_of(name), service.name, name, message, wanted="web=true")
