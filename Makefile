@@ -5,11 +5,12 @@ BIN := .venv/bin
 UV := uv==0.13.9
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
-.PHONY: help install dev peers demo test lint types unit bench soak lock clean
+.PHONY: help install kerberos dev peers demo test lint types unit bench soak lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make install   .venv with $(BIN)/authproxy, from the locked requirements"
+	@echo "make kerberos  what auth_type=kerberos needs besides (compiled: libkrb5-dev gcc python3-dev)"
 	@echo "make demo      real RADIUS logins on loopback, then stays up"
 	@echo "make test      everything that is checked: lint, types, tests (as root: installs the peers it needs)"
 	@echo "make bench     speed and memory, beside FreeRADIUS"
@@ -35,6 +36,10 @@ install: .venv/.installed
 	@touch $@
 	@echo "installed: $(BIN)/authproxy"
 
+# What auth_type=kerberos needs besides; it's compiled here: libkrb5-dev, gcc, python3-dev
+kerberos: .venv/.installed
+	@$(PIP) install --require-hashes -r requirements-kerberos.lock
+
 demo: install
 	@$(BIN)/authproxy demo
 
@@ -42,9 +47,13 @@ demo: install
 
 dev: .venv/.dev
 
-.venv/.dev: .venv/.installed requirements-dev.lock
+.venv/.dev: .venv/.installed requirements-dev.lock requirements-kerberos.lock | peers
 	@echo "installing requirements-dev.lock into .venv"
 	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@if command -v krb5-config >/dev/null && command -v gcc >/dev/null; then \
+	  echo "building what Kerberos needs (minutes, the first time)"; \
+	  $(PIP) install --require-hashes -r requirements-kerberos.lock; \
+	else echo "no krb5-config or gcc: Kerberos is not tested (apt-get install libkrb5-dev gcc python3-dev)"; fi
 	@touch $@
 
 peers:
@@ -76,6 +85,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 lock: .venv/.created
 	@$(PIP) install "$(UV)"
 	$(COMPILE) pyproject.toml -o requirements.lock
+	$(COMPILE) pyproject.toml --extra kerberos -c requirements.lock -o requirements-kerberos.lock
 	$(COMPILE) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 	printf 'editables\nhatchling\n' | $(COMPILE) - -o requirements-build.lock
 

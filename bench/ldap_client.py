@@ -20,7 +20,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import react
 
-from authproxy.config.settings import AdClientSettings, Transport
+from authproxy.config.settings import AdClientSettings, AuthType, Transport
 from authproxy.model import AuthRequest, Identity, Trail
 from authproxy.primary.directory import DirectoryPrimary
 from authproxy.secret import Secret
@@ -44,7 +44,8 @@ async def _worker(primary: DirectoryPrimary, numbers: range, waits: list[float])
 async def _measure(peer: Slapd, transport: Transport, in_flight: int, logins: int) -> str:
     port = peer.tls_port if transport is Transport.LDAPS else peer.port
     settings = AdClientSettings(
-        "bench", (("127.0.0.1", port),), peer.base, "", Secret(peer.service_password), bind_dn=peer.service_dn,
+        "bench", (("127.0.0.1", port),), peer.base, "", Secret(peer.service_password), AuthType.PLAIN,
+        bind_dn=peer.service_dn,
         transport=transport, ssl_ca_certs_file=peer.ca_file, username_attribute="uid", at_attribute="mail",
     )  # fmt: skip
     primary = DirectoryPrimary(settings, reactor)

@@ -33,15 +33,19 @@ def _directory(section: SectionValues, secrets: Secrets, places: Places) -> AdCl
     given_port = section.get("port")
     port = given_port if isinstance(given_port, int) else (636 if transport is Transport.LDAPS else 389)
     authorities = section.optional_text("ssl_ca_certs_file")
+    keytab = section.optional_text("keytab")
     oldest = section.text("minimum_tls_version")
     return AdClientSettings(
         name=section.name,
         hosts=tuple((section.text("host", number), port) for number in section.numbers("host")),
         search_dn=section.text("search_dn"),
-        service_account_username=_account_name(section),
+        service_account_username=section.text("service_account_username"),
         service_account_password=secrets.required(section, "service_account_password"),
         auth_type=AuthType(section.text("auth_type")),
         bind_dn=section.optional_text("bind_dn"),
+        ntlm_domain=section.text("ntlm_domain"),
+        ntlm_workstation=section.text("ntlm_workstation"),
+        keytab=places.to_read(keytab) if keytab else None,
         transport=transport,
         ssl_ca_certs_file=places.to_read(authorities) if authorities else None,
         ssl_verify_hostname=section.flag("ssl_verify_hostname"),
@@ -49,20 +53,13 @@ def _directory(section: SectionValues, secrets: Secrets, places: Places) -> AdCl
         cipher_list=section.optional_text("cipher_list"),
         timeout=section.seconds("timeout"),
         security_group_dn=section.optional_text("security_group_dn"),
+        security_group_nested=section.flag("security_group_nested"),
         ldap_filter=section.optional_text("ldap_filter"),
         username_attribute=section.text("username_attribute"),
         at_attribute=section.optional_text("at_attribute"),
         pw_codec=section.text("pw_codec"),
         debug=section.flag("debug"),
     )
-
-
-def _account_name(section: SectionValues) -> str:
-    """With the domain that NTLM would have been told, for a simple bind needs one."""
-    name, domain = section.text("service_account_username"), section.text("ntlm_domain")
-    if domain and section.text("auth_type") != "plain" and name and not any(mark in name for mark in "\\@="):
-        return f"{domain}\\{name}"
-    return name
 
 
 def _upstream(section: SectionValues, secrets: Secrets) -> RadiusClientSettings:

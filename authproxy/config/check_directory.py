@@ -8,12 +8,9 @@ from authproxy.config.values import SectionValues
 
 def check_directory(section: SectionValues, findings: Findings) -> None:
     transport, kind = section.text("transport"), section.text("auth_type")
-    if transport == "clear":
-        if not _on_this_host(section):
-            _clear_text(section, kind, findings)
-    elif kind != "plain":
-        message = f"{kind} is not supported yet: accounts are bound with a simple bind inside TLS instead"
-        findings.info(section.line_of("auth_type"), section.name, "auth_type", message)
+    _auth_type(section, kind, findings)
+    if transport == "clear" and not _on_this_host(section):
+        _clear_text(section, kind, findings)
     _account_name(section, findings)
     if section.is_given("port"):
         port = section.integer("port")
@@ -35,11 +32,24 @@ def check_tls_version(section: SectionValues, findings: Findings) -> None:
         findings.warning(line, section.name, "minimum_tls_version", message)
 
 
+def _auth_type(section: SectionValues, kind: str, findings: Findings) -> None:
+    line = section.line_of("auth_type")
+    if kind == "sspi":
+        message = "exists on Windows only: with a keytab, auth_type=kerberos does the same without a password"
+        findings.error(line, section.name, "auth_type", message, kind, "ntlm2, plain or kerberos")
+    elif kind == "ntlm1":
+        findings.info(line, section.name, "auth_type", "NTLMv1 is not safe and not used: NTLMv2 is, as with ntlm2")
+    if section.is_given("keytab") and kind != "kerberos":
+        findings.warning(section.line_of("keytab"), section.name, "keytab", "no effect without auth_type=kerberos")
+
+
 def _account_name(section: SectionValues, findings: Findings) -> None:
-    name = section.text("service_account_username")
-    has_domain = section.is_given("ntlm_domain") and section.text("auth_type") != "plain"
+    name, kind = section.text("service_account_username"), section.text("auth_type")
+    has_domain = section.is_given("ntlm_domain") and kind.startswith("ntlm")
+    is_simple_bind = kind == "plain" or (kind != "kerberos" and section.text("transport") != "clear")
     if (
         name
+        and is_simple_bind
         and not has_domain
         and not section.is_mentioned("bind_dn")
         and not any(mark in name for mark in "\\@=")
@@ -56,8 +66,14 @@ def _on_this_host(section: SectionValues) -> bool:
 
 
 def _clear_text(section: SectionValues, kind: str, findings: Findings) -> None:
-    message = "passwords cross the network in clear text: set transport=ldaps or transport=starttls"
-    if kind != "plain":
-        message += f" (auth_type={kind} is not supported yet: accounts are bound with a simple bind, unsealed)"
     name = next((name for name in ("transport", "auth_type") if section.is_given(name)), "")
-    findings.warning(section.line_of(name) if name else section.line, section.name, name, message)
+    line = section.line_of(name) if name else section.line
+    if kind == "plain":
+        message = "passwords cross the network in clear text: set transport=ldaps or transport=starttls"
+        findings.warning(line, section.name, name, message)
+    elif kind != "kerberos":
+        message = (
+            "connections are sealed with NTLM: who listens can try to guess weak passwords; "
+            "transport=ldaps or transport=starttls is safer"
+        )
+        findings.info(line, section.name, name, message)

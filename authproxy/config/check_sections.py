@@ -44,15 +44,18 @@ def _required(section: SectionValues, findings: Findings) -> None:
         if section.is_mentioned(option.name, number) or _replaced(section, option.name):
             continue
         message = "empty, but needed" if (option.name, number) in section.empty else "missing"
-        if section.type.name == "ad_client" and section.text("auth_type") == "sspi":
-            message += "; auth_type=sspi needs Windows: give a service account"
         key = option.key(number)
         findings.error(section.line, section.name, key, message, wanted=option.kind.wanted)
 
 
 def _replaced(section: SectionValues, name: str) -> bool:
-    """``bind_dn`` names the service account just as well when it is bound with a simple bind."""
-    return name == "service_account_username" and section.type.name == "ad_client" and section.is_given("bind_dn")
+    """``bind_dn`` names the service account just as well when it is bound with a simple bind; a keytab stands for
+    its password."""
+    if section.type.name != "ad_client":
+        return False
+    if name == "service_account_password":
+        return section.text("auth_type") == "kerberos" and section.is_given("keytab")
+    return name == "service_account_username" and section.is_given("bind_dn")
 
 
 def _pairs(section: SectionValues, findings: Findings) -> None:

@@ -64,10 +64,12 @@ _SAMPLES = {
     "gnupg_home": "/var/lib/authproxy/gnupg",
     "host": "192.0.2.20",
     "interface": "192.0.2.1",
+    "keytab": "/etc/authproxy/svc-authproxy.keytab",
     "ldap_filter": "(department=IT)",
     "log_dir": "/var/log/authproxy",
     "nas_ip": "192.0.2.1",
     "ntlm_domain": "EXAMPLE",
+    "ntlm_workstation": "VPN1",
     "pass_through_attr_names": "Class,Filter-Id",
     "passphrase_file": "credential:authproxy-passphrase",
     "port": "636",
@@ -84,9 +86,9 @@ _SAMPLES = {
     "ssl_key_path": "server.key",
     "state_dir": "/var/lib/authproxy",
     "support_gpg_recipient": "support@example.com",
+    "trusted_proxies": "192.0.2.6",
 }
 
-    "trusted_proxies": "192.0.2.6",
 _UNUSED_IN_EXAMPLE = frozenset(option.name for option in KEYS)
 
 

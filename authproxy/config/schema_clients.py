@@ -36,12 +36,18 @@ AD_CLIENT = SectionType(
             default_note="anybody",
         ),
         Option(
+            "security_group_nested",
+            kind.BOOLEAN,
+            "members of the group's member groups count, too (Active Directory only)",
+            "true",
+        ),
+        Option(
             "ldap_filter", kind.FILTER, "only users who match this LDAP filter may log in", default_note="anybody"
         ),
         Option(
             "auth_type",
-            kind.one_of("ntlm2", "plain", "ntlm1", "sspi"),
-            "how accounts are bound; only plain (a simple bind) exists yet and stands in for the others",
+            kind.one_of("ntlm2", "plain", "kerberos", "ntlm1", "sspi"),
+            "how accounts are bound; inside TLS a simple bind stands in for NTLM; sspi is for Windows",
             "ntlm2",
         ),
         Option(
@@ -74,10 +80,16 @@ AD_CLIENT = SectionType(
         Option(
             "ntlm_domain",
             kind.TEXT,
-            "domain of the service account, unless its username names one; not for auth_type=plain",
-            default_note="none",
+            "NetBIOS name of the domain, for NTLM and for a service account that names none",
+            default_note="the domain of search_dn",
         ),
-        Option("ntlm_workstation", kind.TEXT, "workstation name for NTLM", pending="NTLM is not supported yet"),
+        Option("ntlm_workstation", kind.TEXT, "workstation name for NTLM", default_note="this host's name"),
+        Option(
+            "keytab",
+            kind.PATH,
+            "Kerberos keytab of the service account, for auth_type=kerberos",
+            default_note="service_account_password is used",
+        ),
         PW_CODEC,
         DEBUG,
     ),

@@ -74,8 +74,9 @@ class Failmode(StrEnum):
 class AuthType(StrEnum):
     PLAIN = "plain"
     NTLM2 = "ntlm2"
-    NTLM1 = "ntlm1"
-    SSPI = "sspi"
+    NTLM1 = "ntlm1"  # a safer stand-in: what NTLM2 is
+    KERBEROS = "kerberos"
+    SSPI = "sspi"  # refused by the checks
 
 
 class Transport(StrEnum):
@@ -97,6 +98,7 @@ class AdClientSettings:
     bind_dn: str | None = None
     ntlm_domain: str = ""
     ntlm_workstation: str = ""
+    keytab: Path | None = None  # of the service account, for KERBEROS
     transport: Transport = Transport.CLEAR
     ssl_ca_certs_file: Path | None = None  # None: the operating system's
     ssl_verify_hostname: bool = True

@@ -27,6 +27,7 @@ from authproxy.config.settings import Transport
 from authproxy.errors import AuthproxyError
 from authproxy.ldap import messages, requests, tls
 from authproxy.ldap.responses import Code, Result
+from authproxy.ldap.sasl import SaslError, SecurityLayer
 from authproxy.ldap.session import Answer, Session
 from authproxy.ldap.tls import TlsConnections
 
@@ -76,6 +77,7 @@ class LdapConnection(Protocol):
         self._wanted = transport
         self._secure = secure
         self._session: Session[Waiter] = Session()
+        self._layer: SecurityLayer | None = None
         self._watch: IDelayedCall | None = None
         self._heard = 0.0
         self._why_lost: ConnectionFailed | None = None
@@ -93,8 +95,7 @@ class LdapConnection(Protocol):
             waiter(self._why_lost or ConnectionFailed("the connection is closed"))
             return
         now = self._clock.seconds()
-        assert self.transport is not None
-        self.transport.write(self._session.send(operation, expects, waiter, now))
+        self._write(self._session.send(operation, expects, waiter, now))
         if self._watch is None:
             self._watch = self._clock.callLater(self._patience, self._look_at_clock)
 
@@ -116,8 +117,16 @@ class LdapConnection(Protocol):
     def abandon(self, waiter: Waiter) -> None:
         message = self._session.abandon(waiter)
         if message and self.connected:
-            assert self.transport is not None
-            self.transport.write(message)
+            self._write(message)
+
+    def _write(self, message: bytes) -> None:
+        assert self.transport is not None
+        self.transport.write(message if self._layer is None else self._layer.send(message))
+
+    def protect(self, layer: SecurityLayer) -> None:
+        """From now on everything is sealed, both ways. Call it when nothing is outstanding."""
+        self._session = Session()  # what came in clear behind the bind's success does not count
+        self._layer = layer
 
     @property
     def pending(self) -> int:
@@ -131,7 +140,7 @@ class LdapConnection(Protocol):
         """Says goodbye. What is outstanding fails."""
         self._why_lost = self._why_lost or ConnectionFailed(_ABANDONED)
         if self.connected and self.transport is not None:
-            self.transport.write(messages.seal(messages.MAX_MESSAGE_ID, _UNBIND))
+            self._write(messages.seal(messages.MAX_MESSAGE_ID, _UNBIND))
             self.transport.loseConnection()
 
     def abort(self, why: str) -> None:
@@ -199,6 +208,12 @@ class LdapConnection(Protocol):
             return
         session = self._session
         self._heard = self._clock.seconds()
+        if self._layer is not None:
+            try:
+                data = self._layer.receive(data)
+            except SaslError as error:
+                self.abort(str(error))
+                return
         for waiter, answer in session.receive(data):
             waiter(answer)
         if session.failure is not None and self._why_lost is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -13,10 +14,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from authproxy.config.settings import Transport
-from authproxy.ldap import messages
-from authproxy.ldap.client import ConnectionFailed, LdapConnection, LdapConnectionFactory
+from authproxy.ldap import logon_failure, messages
+from authproxy.ldap.client import ConnectionDied, ConnectionFailed, LdapConnection, LdapConnectionFactory
 from authproxy.ldap.pool import BindPool
 from authproxy.ldap.responses import Code
+from authproxy.ldap.sasl import Mechanism
+from authproxy.ldap.sealed import SealedBinds
 from authproxy.ldap.session import Answer
 from authproxy.ldap.tls import TlsConnections
 
@@ -30,13 +33,17 @@ class ServiceBindRefused(ConnectionFailed):
     """The directory does not take the service account's name and password."""
 
 
+ServiceBind = Callable[[LdapConnection, str], Awaitable[Answer]]
+"""Binds a connection to the named host as the service account."""
+
+
 @dataclass(frozen=True, slots=True)
 class HostRules:
     """What the hosts of one section have in common. ``patience`` is seconds for each operation."""
 
     section: str
     transport: Transport
-    service_bind: bytes
+    service_bind: ServiceBind
     service_name: str
     patience: float
     pool_size: int = 32
@@ -50,6 +57,7 @@ class DirectoryHost:
     ):
         self.name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.is_up = True
+        self._host = host
         self._clock = reactor
         self._rules = rules
         self._endpoint = HostnameEndpoint(reactor, host, port, timeout=rules.patience)
@@ -57,6 +65,7 @@ class DirectoryHost:
         self._service: LdapConnection | None = None
         self._service_waiters: list[Deferred[LdapConnection]] | None = None
         self._pool = BindPool(rules.pool_size, self._connect)
+        self._sealed = SealedBinds(rules.pool_size, self._connect)
         self._retry: IDelayedCall | None = None
         self._delay = _FIRST_RETRY
         self._refused: tuple[float, ServiceBindRefused] | None = None
@@ -66,8 +75,14 @@ class DirectoryHost:
 
     # ------------------------------------------------------------ operations
 
-    def search(self, operation: bytes) -> Deferred[Answer]:
-        """On the service connection. Fails with ConnectionFailed."""
+    async def search(self, operation: bytes) -> Answer:
+        """On the service connection; asked once more if that breaks before the answer. Raises ConnectionFailed."""
+        try:
+            return await self._search(operation)
+        except ConnectionDied:
+            return await self._search(operation)
+
+    def _search(self, operation: bytes) -> Deferred[Answer]:
         service = self._service
         if service is not None:
             return service.ask(operation, messages.SEARCH_DONE)
@@ -76,6 +91,12 @@ class DirectoryHost:
     def bind(self, operation: bytes) -> Deferred[Answer]:
         """On a connection of the pool. Fails with ConnectionFailed."""
         return self._pool.bind(operation)
+
+    def sealed_bind(self, mechanism: Mechanism) -> Deferred[Answer]:
+        """On a connection of its own, which the server has to seal. Fails with ConnectionFailed."""
+        work = Deferred.fromCoroutine(self._sealed.bind(mechanism))
+        work.addTimeout(self._rules.patience, self._clock)
+        return work.addErrback(self._explained)
 
     def connect(self) -> Deferred[LdapConnection]:
         """A connection of the caller's own, bound as nobody. Fails with ConnectionFailed."""
@@ -107,9 +128,7 @@ class DirectoryHost:
 
         def ended(result: LdapConnection | Failure) -> LdapConnection | Failure:
             self._opening.discard(opening)
-            if isinstance(result, Failure):
-                return Failure(self._explain(result))  # type: ignore[no-untyped-call]
-            return result
+            return self._explained(result) if isinstance(result, Failure) else result
 
         opening.addTimeout(self._rules.patience, self._clock)
         opening.addBoth(ended)
@@ -122,7 +141,7 @@ class DirectoryHost:
     async def _open_service(self) -> LdapConnection:
         connection = await self._open()
         try:
-            answer = await connection.ask(self._rules.service_bind, messages.BIND_RESPONSE)
+            answer = await self._rules.service_bind(connection, self._host)
         except CancelledError:
             connection.abort("the service bind took too long")
             raise
@@ -135,12 +154,14 @@ class DirectoryHost:
         why = answer.result.explain()
         if answer.result.code in (Code.BUSY, Code.UNAVAILABLE):
             return ConnectionFailed(f"{self.name}: {why}")
-        if answer.result.code in (Code.STRONGER_AUTH_REQUIRED, Code.CONFIDENTIALITY_REQUIRED):
-            why += "; the server wants TLS: set transport=starttls or transport=ldaps"
+        why += logon_failure.remedy(answer.result)
         return ServiceBindRefused(
             f"{self.name}: the bind as service account {self._rules.service_name!r} failed: {why}; "
             "check service_account_username, service_account_password and bind_dn"
         )
+
+    def _explained(self, failure: Failure) -> Failure:
+        return Failure(self._explain(failure))  # type: ignore[no-untyped-call]
 
     def _explain(self, failure: Failure) -> ConnectionFailed:
         error = failure.value
@@ -242,6 +263,7 @@ class DirectoryHost:
         if self._service is not None:
             self._service.close()
         self._pool.shut()
+        self._sealed.shut()
 
 
 def _ignore(failure: Failure) -> None:

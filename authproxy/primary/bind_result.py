@@ -3,11 +3,10 @@ draft-behera-ldap-password-policy 6.2)."""
 
 from __future__ import annotations
 
-import re
-
 from authproxy.errors import AuthproxyError
-from authproxy.ldap import ber, messages
+from authproxy.ldap import ber, logon_failure, messages
 from authproxy.ldap.ber import BerError
+from authproxy.ldap.logon_failure import LogonFailure
 from authproxy.ldap.responses import Code, Result
 from authproxy.model import Denied, Reason
 
@@ -16,20 +15,33 @@ _EXPIRED_OID = b"2.16.840.1.113730.3.4.4"  # 389 Directory Server and its kin
 
 ASK_FOR_POLICY = messages.encode_controls(messages.Control(POLICY_OID, False, None))
 
-_AD_DATA = re.compile(r"\bdata ([0-9a-fA-F]{1,8})\b")
 _AD_REASONS = {
-    0x525: Reason.UNKNOWN_USER,
-    0x52E: Reason.BAD_PASSWORD,
-    0x52F: Reason.LOGON_HOURS,  # account restriction
-    0x530: Reason.LOGON_HOURS,
-    0x531: Reason.LOGON_HOURS,  # not from this workstation
-    0x532: Reason.PASSWORD_EXPIRED,
-    0x533: Reason.ACCOUNT_DISABLED,
-    0x701: Reason.ACCOUNT_EXPIRED,
-    0x773: Reason.PASSWORD_MUST_CHANGE,
-    0x775: Reason.ACCOUNT_LOCKED,
+    LogonFailure.NO_SUCH_USER: Reason.UNKNOWN_USER,
+    LogonFailure.LOGON_FAILURE: Reason.BAD_PASSWORD,
+    LogonFailure.ACCOUNT_RESTRICTION: Reason.LOGON_RESTRICTED,
+    LogonFailure.INVALID_LOGON_HOURS: Reason.LOGON_HOURS,
+    LogonFailure.INVALID_WORKSTATION: Reason.LOGON_RESTRICTED,
+    LogonFailure.PASSWORD_EXPIRED: Reason.PASSWORD_EXPIRED,
+    LogonFailure.ACCOUNT_DISABLED: Reason.ACCOUNT_DISABLED,
+    LogonFailure.LOGON_NOT_GRANTED: Reason.LOGON_RESTRICTED,
+    LogonFailure.TOO_MANY_CONTEXT_IDS: Reason.LOGON_RESTRICTED,
+    LogonFailure.ACCOUNT_EXPIRED: Reason.ACCOUNT_EXPIRED,
+    LogonFailure.PASSWORD_MUST_CHANGE: Reason.PASSWORD_MUST_CHANGE,
+    LogonFailure.ACCOUNT_LOCKED_OUT: Reason.ACCOUNT_LOCKED,
 }
 _POLICY_REASONS = {0: Reason.PASSWORD_EXPIRED, 1: Reason.ACCOUNT_LOCKED, 2: Reason.PASSWORD_MUST_CHANGE}
+_POLICY_WORDS = {
+    Reason.PASSWORD_EXPIRED: "the password has expired: it has to be changed first, or set anew by the help desk",
+    Reason.ACCOUNT_LOCKED: "locked by the directory's password policy, after too many wrong passwords or for good",
+    Reason.PASSWORD_MUST_CHANGE: "the password was reset (pwdReset) and must be changed by its owner first",
+}
+_POLICY_MAY_EXPLAIN = (
+    Code.SUCCESS,  # let in for changing the password only
+    Code.INVALID_CREDENTIALS,
+    Code.CONSTRAINT_VIOLATION,
+    Code.UNWILLING_TO_PERFORM,
+)
+_MESSAGE_MAY_EXPLAIN = (Code.INVALID_CREDENTIALS, Code.UNWILLING_TO_PERFORM)
 
 
 class NotJudged(AuthproxyError):
@@ -43,19 +55,24 @@ class NotJudged(AuthproxyError):
 def judge(result: Result) -> Denied | None:
     """None: the password was right. Raises NotJudged."""
     policy = _policy_reason(result.controls)
+    failure = logon_failure.find(result.message)
+    if policy is not None and result.code in _POLICY_MAY_EXPLAIN:
+        return Denied(policy, f"{_POLICY_WORDS[policy]} ({result.explain()})")
+    if failure is not None and result.code in _MESSAGE_MAY_EXPLAIN:
+        return Denied(_AD_REASONS[failure], f"{failure.words} ({result.explain()})")
     match result.code:
         case Code.SUCCESS:
-            return Denied(policy, "the directory let the user in for that only") if policy else None
+            return None
         case Code.INVALID_CREDENTIALS:
-            return Denied(policy or _ad_reason(result.message), result.explain())
+            return Denied(Reason.BAD_PASSWORD, result.explain())
         case Code.NO_SUCH_OBJECT:
             return Denied(Reason.UNKNOWN_USER, result.explain())
         case Code.INAPPROPRIATE_AUTHENTICATION:
             return Denied(Reason.BAD_PASSWORD, f"the entry has no password: {result.explain()}")
         case Code.CONSTRAINT_VIOLATION:
-            return Denied(policy or Reason.ACCOUNT_LOCKED, result.explain())
+            return Denied(Reason.ACCOUNT_LOCKED, result.explain())
         case Code.UNWILLING_TO_PERFORM:
-            reason = policy or _ad_subcode(result.message) or _reason_in_words(result.message)
+            reason = _reason_in_words(result.message)
             if reason is not None:
                 return Denied(reason, result.explain())
     raise not_judged(result, "the user's bind")
@@ -63,19 +80,8 @@ def judge(result: Result) -> Denied | None:
 
 def not_judged(result: Result, what: str) -> NotJudged:
     """For a result that says nothing about the user."""
-    hint = ""
-    if result.code in (Code.STRONGER_AUTH_REQUIRED, Code.CONFIDENTIALITY_REQUIRED):
-        hint = "; the server wants TLS: set transport=starttls or transport=ldaps"
-    return NotJudged(f"{what} gave {result.explain()}{hint}", result.code in (Code.BUSY, Code.UNAVAILABLE))
-
-
-def _ad_subcode(message: str) -> Reason | None:
-    found = _AD_DATA.search(message)
-    return _AD_REASONS.get(int(found[1], 16)) if found else None
-
-
-def _ad_reason(message: str) -> Reason:
-    return (_ad_subcode(message) if message else None) or Reason.BAD_PASSWORD
+    text = f"{what} gave {result.explain()}{logon_failure.remedy(result)}"
+    return NotJudged(text, result.code in (Code.BUSY, Code.UNAVAILABLE))
 
 
 def _reason_in_words(message: str) -> Reason | None:

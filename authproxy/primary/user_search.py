@@ -6,52 +6,48 @@ from authproxy.config.settings import AdClientSettings
 from authproxy.errors import ConfigError
 from authproxy.ldap import ber, dn, filter_text, filters, messages, requests
 from authproxy.ldap.dn import DnError, Key
-from authproxy.ldap.filters import Equal, Or, Present
+from authproxy.ldap.filters import Present
 from authproxy.ldap.requests import Scope, Search
+from authproxy.primary.login_name import LoginName
 
-_EQUAL, _AND = b"\xa3", b"\xa0"
+_EQUAL, _AND, _OR = b"\xa3", b"\xa0", b"\xa1"
 _MAX_NAME = 1024  # bytes
-_ENTRIES = 2  # one is the user, two are one too many
+_ENTRIES = 8  # one is the user; of several, the domain that was typed may leave one
 
 
 class UserSearch:
     """Encodes the searches of one ``[ad_client]``. Raises ConfigError for a filter that can't be read."""
 
-    def __init__(self, settings: AdClientSettings, time_limit: int) -> None:
+    def __init__(
+        self, settings: AdClientSettings, time_limit: int, group_attributes: tuple[bytes, ...] = ()
+    ) -> None:
         self.username_attribute = settings.username_attribute.encode()
         self._by_name = ber.tlv(ber.OCTETS, self.username_attribute)
         at = settings.at_attribute
         self._by_at_name = ber.tlv(ber.OCTETS, at.encode()) if at else self._by_name
         self._extra = _extra_filter(settings)
-        wanted = [settings.username_attribute.encode(), b"mail"]
-        if settings.security_group_dn:
-            wanted.append(b"memberOf")
+        wanted = [settings.username_attribute.encode(), b"mail", *group_attributes]
+        self.takes_upn = bool(at) and str(at).lower() == "userprincipalname"
+        if self.takes_upn:
+            wanted.append(b"userPrincipalName")
         template = Search(
             settings.search_dn.encode(), Scope.SUBTREE, Present("objectClass"), (), _ENTRIES, time_limit
         )
         self._head = requests.search_head(template)
         self._tail = requests.attribute_list(tuple(wanted))
-        self._group = settings.security_group_dn
         self._base = settings.search_dn.encode()
         self._base_key = _key(settings.search_dn)
         self._wanted = tuple(wanted)
 
-    def find(self, typed: str) -> bytes | None:
-        """The operation that looks for who typed this name; None for a name nobody can have."""
-        name = typed.partition("\\")[2] if "\\" in typed else typed
-        try:
-            value = name.encode("utf-8", "surrogateescape")
-        except UnicodeEncodeError:
-            return None
-        if not value or len(value) > _MAX_NAME:
-            return None
-        length = ber.length
-        pair = (self._by_at_name if "@" in name else self._by_name) + b"\x04" + length(len(value)) + value
-        which = _EQUAL + length(len(pair)) + pair
+    def find(self, name: LoginName, *, is_implicit: bool = False) -> bytes:
+        """The operation that looks for who has this name. ``is_implicit``: also for the account ``user`` of
+        ``user@domain``."""
+        which = _equal(self._by_at_name if name.has_at else self._by_name, name.account)
+        if is_implicit:
+            which = _element(_OR, which + _equal(self._by_name, name.before_at))
         if self._extra:
-            which = _AND + length(len(which) + len(self._extra)) + which + self._extra
-        body = self._head + which + self._tail
-        return b"\x63" + length(len(body)) + body
+            which = _element(_AND, which + self._extra)
+        return _element(b"\x63", self._head + which + self._tail)
 
     def entry(self, name: str) -> bytes | None:
         """The operation that reads the entry with this DN; None for what is no DN below ``search_dn``."""
@@ -67,15 +63,18 @@ class UserSearch:
         key = _key(name) if len(name) <= _MAX_NAME else None
         return key is not None and self._base_key is not None and dn.is_within(key, self._base_key)
 
-    def membership(self, member: bytes, username: bytes) -> bytes:
-        """The operation that finds the group's entry if it has this member."""
-        assert self._group is not None
-        which = Or((Equal("member", member), Equal("uniqueMember", member), Equal("memberUid", username)))
-        return requests.encode(Search(self._group.encode(), Scope.BASE, which, (b"1.1",), 1))
-
     def base(self) -> bytes:
         """The operation that sees whether ``search_dn`` is there."""
         return requests.encode(Search(self._base, Scope.BASE, Present("objectClass"), (b"1.1",), 1))
+
+
+def _equal(attribute: bytes, value: str) -> bytes:
+    encoded = value.encode("utf-8", "surrogateescape")
+    return _element(_EQUAL, attribute + b"\x04" + ber.length(len(encoded)) + encoded)
+
+
+def _element(tag: bytes, value: bytes) -> bytes:
+    return tag + ber.length(len(value)) + value
 
 
 def _key(name: str) -> Key | None:

@@ -137,10 +137,10 @@ pw_codec=latin-1
     )
 
 
-def test_domain_of_ntlm_completes_the_service_account(write: Write) -> None:
+def test_domain_of_ntlm_reaches_the_directory_client(write: Write) -> None:
     directory = load(write(DIRECTORY + "ntlm_domain=FIRM\n" + SERVER)).clients["ad_client"]
     assert isinstance(directory, AdClientSettings)
-    assert directory.service_account_username == "FIRM\\lookup"
+    assert (directory.ntlm_domain, directory.service_account_username) == ("FIRM", "lookup")
 
 
 def test_ldaps_has_its_own_default_port(write: Write) -> None:

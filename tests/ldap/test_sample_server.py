@@ -15,7 +15,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.testing import StringTransport
 from twisted.internet.threads import deferToThread
 
-from authproxy.config.settings import AdClientSettings
+from authproxy.config.settings import AdClientSettings, AuthType
 from authproxy.ldap import messages, requests, responses
 from authproxy.ldap.ber import Framer
 from authproxy.ldap.filters import Present
@@ -42,8 +42,8 @@ ENTRIES: dict[str, dict[str, list[str | bytes]]] = {
 
 def settings(port: int, group: str | None = None) -> AdClientSettings:
     return AdClientSettings(
-        "ad_client", (("127.0.0.1", port),), BASE, "", Secret("svc-secret"), bind_dn=SERVICE,
-        username_attribute="uid", at_attribute="mail", security_group_dn=group, timeout=2.0,
+        "ad_client", (("127.0.0.1", port),), BASE, "", Secret("svc-secret"), AuthType.PLAIN,
+        bind_dn=SERVICE, username_attribute="uid", at_attribute="mail", security_group_dn=group, timeout=2.0,
     )  # fmt: skip
 
 

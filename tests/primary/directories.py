@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from authproxy.config.settings import AdClientSettings
+from authproxy.config.settings import AdClientSettings, AuthType
 from authproxy.model import AuthRequest, Denied, Identity, Trail
 from authproxy.primary.directory import DirectoryPrimary
 from authproxy.secret import Secret
@@ -22,6 +22,7 @@ def settings_for(
         "search_dn": peer.base,
         "service_account_username": "",
         "service_account_password": Secret(peer.service_password),
+        "auth_type": AuthType.PLAIN,
         "bind_dn": peer.service_dn,
         "username_attribute": "uid",
         "at_attribute": "mail",

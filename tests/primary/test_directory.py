@@ -160,7 +160,7 @@ async def test_a_wrong_service_password_is_not_tried_again_at_once(make: Make) -
     for _ in range(3):
         with pytest.raises(PrimaryUnavailable, match="service account"):
             await login(primary, "user0001", b"pw-0001")
-    assert primary._hosts[0]._factory.made == 1
+    assert primary._hosts.all[0]._factory.made == 1
 
 
 async def test_verify_names_what_is_missing(make: Make) -> None:

@@ -62,7 +62,7 @@ async def timed_login(primary: DirectoryPrimary, number: int = 20) -> float:
 async def test_a_dead_first_host_is_passed_over_and_used_again_when_it_is_back(
     pair: Pair, primary: DirectoryPrimary
 ) -> None:
-    first, second = primary._hosts
+    first, second = primary._hosts.all
     pair[0].kill()
     assert await timed_login(primary) < 1.0
     assert (first.is_up, second.is_up) == (False, True)
@@ -135,9 +135,9 @@ async def test_a_server_that_closes_idle_connections_is_just_asked_again(tmp_pat
         primary = DirectoryPrimary(settings_for(peer), reactor)
         await timed_login(primary)
         await sleep(2.2)
-        assert primary._hosts[0]._service is None
+        assert primary._hosts.all[0]._service is None
         assert await timed_login(primary) < 0.5
-        assert primary._hosts[0].is_up
+        assert primary._hosts.all[0].is_up
         primary.close()
         await sleep(0.02)
 
@@ -159,7 +159,7 @@ async def test_a_busy_host_is_passed_over_and_never_a_denial(pair: Pair) -> None
     settings = settings_for(pair[1], ports=(port.getHost().port, pair[1].port))
     primary = DirectoryPrimary(settings, reactor)
     await timed_login(primary)
-    assert not primary._hosts[0].is_up
+    assert not primary._hosts.all[0].is_up
     primary.close()
     busy.close()
     await port.stopListening()

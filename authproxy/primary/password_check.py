@@ -1,0 +1,63 @@
+"""How a user's password is shown to the directory: in a simple bind, or proved with NTLM on a sealed line."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from authproxy.config.settings import AdClientSettings
+from authproxy.ldap.host import DirectoryHost
+from authproxy.ldap.ntlm import Ntlm, NtlmKey
+from authproxy.ldap.responses import Entry
+from authproxy.ldap.sasl import SaslError
+from authproxy.model import Denied, Reason
+from authproxy.primary.bind_result import ASK_FOR_POLICY, NotJudged, judge
+from authproxy.primary.service_account import is_sealed, search_domain
+from authproxy.primary.user_lookup import domain_of
+from authproxy.primary.user_search import bind_operation
+
+
+class PasswordCheck(Protocol):
+    attributes: tuple[bytes, ...]  # to be read of the user's entry
+
+    async def verdict(self, host: DirectoryHost, user: Entry, password: bytes) -> Denied | None:
+        """None: it was right. ``password`` is UTF-8. Raises NotJudged and ConnectionFailed."""
+
+
+def password_check(settings: AdClientSettings) -> PasswordCheck:
+    return NtlmCheck(settings) if is_sealed(settings) else SimpleCheck()
+
+
+class SimpleCheck:
+    attributes: tuple[bytes, ...] = ()
+
+    async def verdict(self, host: DirectoryHost, user: Entry, password: bytes) -> Denied | None:
+        answer = await host.bind(bind_operation(user.dn, password, ASK_FOR_POLICY))
+        return judge(answer.result)
+
+
+class NtlmCheck:
+    """The account's name and domain are those of the entry found, whatever was typed."""
+
+    attributes: tuple[bytes, ...] = (b"sAMAccountName",)
+
+    def __init__(self, settings: AdClientSettings) -> None:
+        self._workstation = settings.ntlm_workstation
+        self._domain = search_domain(settings).casefold()
+        self._short_domain = settings.ntlm_domain
+
+    async def verdict(self, host: DirectoryHost, user: Entry, password: bytes) -> Denied | None:
+        names = user.attributes.get(b"samaccountname", ())
+        if not names:
+            raise NotJudged("NTLM needs the user's sAMAccountName, which the service account can't read")
+        try:
+            key = NtlmKey(password.decode())
+        except (UnicodeDecodeError, SaslError):
+            return Denied(Reason.BAD_PASSWORD, "the password is not text; see pw_codec")
+        account = f"{self._domain_of(user)}\\{names[0].decode('utf-8', 'replace')}"
+        answer = await host.sealed_bind(Ntlm(account, key, self._workstation))
+        return judge(answer.result)
+
+    def _domain_of(self, user: Entry) -> str:
+        """A forest's other domains have other names than ``ntlm_domain``."""
+        domain = domain_of(user) or self._domain
+        return self._short_domain if self._short_domain and domain == self._domain else domain

@@ -1,0 +1,67 @@
+"""The service account: what it is called, and how it is bound."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from authproxy.config.settings import AdClientSettings, AuthType, Transport
+from authproxy.ldap import dn, messages
+from authproxy.ldap.client import LdapConnection
+from authproxy.ldap.dn import DnError
+from authproxy.ldap.host import ServiceBind
+from authproxy.ldap.ntlm import Ntlm, NtlmKey
+from authproxy.ldap.sasl_bind import sasl_bind
+from authproxy.ldap.session import Answer
+from authproxy.primary.user_search import bind_operation
+
+_NTLM = (AuthType.NTLM2, AuthType.NTLM1)
+
+
+def is_sealed(settings: AdClientSettings) -> bool:
+    """Whether SASL protects the connection: on a clear one. Inside TLS a simple bind does."""
+    return settings.transport is Transport.CLEAR and settings.auth_type is not AuthType.PLAIN
+
+
+def service_name(settings: AdClientSettings) -> str:
+    """What the account binds as: a DN, ``user@domain`` or ``DOMAIN\\user`` as written; a bare account name
+    gets ``ntlm_domain``, or the domain of ``search_dn``."""
+    if settings.bind_dn and not is_sealed(settings):
+        return settings.bind_dn
+    name = settings.service_account_username
+    if "=" in name or "@" in name or "\\" in name:
+        return name
+    if settings.ntlm_domain and settings.auth_type in _NTLM:
+        return f"{settings.ntlm_domain}\\{name}"
+    domain = search_domain(settings)
+    return f"{name}@{domain}" if domain else name
+
+
+def search_domain(settings: AdClientSettings) -> str:
+    """``example.com`` of ``OU=Staff,DC=example,DC=com``; empty without DC parts."""
+    try:
+        return dn.domain(settings.search_dn) or ""
+    except DnError:
+        return ""
+
+
+def service_bind(settings: AdClientSettings) -> ServiceBind:
+    """How the hosts bind it. Raises ConfigError."""
+    if is_sealed(settings):
+        return _ntlm_bind(settings)
+    password = settings.service_account_password.reveal_bytes()
+    operation = bind_operation(service_name(settings).encode(), password, b"")
+
+    def bind(connection: LdapConnection, _host: str) -> Awaitable[Answer]:
+        return connection.ask(operation, messages.BIND_RESPONSE)
+
+    return bind
+
+
+def _ntlm_bind(settings: AdClientSettings) -> ServiceBind:
+    key = NtlmKey(settings.service_account_password.reveal())
+    name = service_name(settings)
+
+    def bind(connection: LdapConnection, _host: str) -> Awaitable[Answer]:
+        return sasl_bind(connection, Ntlm(name, key, settings.ntlm_workstation))
+
+    return bind
