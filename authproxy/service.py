@@ -52,7 +52,7 @@ from authproxy.secondfactor.remembered import RememberedBinds
 from authproxy.secondfactor.seeds import SeedBox
 from authproxy.secondfactor.wakeup import listen as wakeup_listen
 from authproxy.store.challenges import StoreChallenges
-from authproxy.store.engine import open_sqlite, sqlite_path
+from authproxy.store.engine import open_for_writing, sqlite_path
 from authproxy.store.journal import StoreJournal
 from authproxy.store.retention import prune
 from authproxy.store.writer import Writer
@@ -309,7 +309,7 @@ class Embedded:
     def open(
         cls, settings: ServiceSettings, seed_key: bytes, reactor: Reactor, closers: list[Callable[[], object]]
     ) -> Embedded:
-        writer = Writer(sqlite_path(settings.database), open_sqlite(settings.database), reactor)
+        writer = Writer(sqlite_path(settings.database), open_for_writing(settings.database), reactor)
         writer.start()
         pushes = PushDesk(writer, reactor, time.time, settings.push_seconds)
         pushes.start()

@@ -90,6 +90,21 @@ def open_sqlite(url: str, *, create: bool = True, check: bool = True) -> sqlite3
     return connection
 
 
+def open_for_writing(url: str) -> sqlite3.Connection:
+    """As :func:`open_sqlite`, and sure that it can write: SQLite opens a file that it may only read without a word.
+
+    Raises ConfigError and StoreUnavailable.
+    """
+    connection = open_sqlite(url)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        connection.close()
+        raise explain_fault(error, str(sqlite_path(url))) from error
+    return connection
+
+
 def version(connection: sqlite3.Connection) -> str | None:
     """The migration this database is at; None when it is empty.
 
