@@ -164,6 +164,8 @@ class Reason(StrEnum):
     USER_LOCKED_OUT = "user is locked out"
     PUSH_DENIED = "push denied"
     PUSH_FRAUD = "push reported as fraud"
+    TOO_MANY_PUSHES = "too many pushes lately"
+    CALL_FRAUD = "call reported as fraud"
     TIMED_OUT = "no answer in time"
     GIVEN_UP = "the client gave up"
     STALE_CHALLENGE = "unknown, used or expired challenge"

@@ -28,11 +28,11 @@ from authproxy.model import (
     Verdict,
 )
 from authproxy.secondfactor.account import Account, Standing, load_account, note_login, note_strikes
+from authproxy.secondfactor.gateways import AsksPush
 from authproxy.secondfactor.lockout import LockoutRule
 from authproxy.secondfactor.menu import Option, menu_text, read_answer
 from authproxy.secondfactor.names import normalize
-from authproxy.secondfactor.push import AsksPush
-from authproxy.secondfactor.pushes import PushStatus
+from authproxy.secondfactor.pushes import PushRequest, PushStatus, TooMany
 from authproxy.secondfactor.verification import Attempt, Right, Seals, Used, Wrong, verify
 from authproxy.store.statements import Connection
 from authproxy.store.writer import Writer
@@ -183,13 +183,18 @@ class LocalSecondFactor:
 
     async def _push(self, asked: Asked, request: AuthRequest, message: str) -> Verdict:
         status = await self._pushes.begin(
-            asked.user_id,
-            asked.username,
-            self._application,
-            request.client_ip or "",
-            request.nas,
-            request.login_id,
+            PushRequest(
+                asked.user_id,
+                asked.username,
+                self._application,
+                request.client_ip or "",
+                request.nas,
+                request.login_id,
+            )
         )
+        if isinstance(status, TooMany):
+            detail = f"{status.count} pushes of the last {status.seconds:g} s were not approved"
+            return Refused(Reason.TOO_MANY_PUSHES, message, Factor.PUSH, detail)
         if status is not PushStatus.APPROVED:
             return Refused(_ENDS[status], message, Factor.PUSH, f"the push request ended as {status}")
         now = self._now()

@@ -2,45 +2,43 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from authproxy.model import new_login_id
+from authproxy.model import Factor, new_login_id
+from authproxy.secondfactor.gateways import FraudAlert, FraudReport, Notifies
 from authproxy.secondfactor.push_jobs import (
+    PushLimit,
     Statuses,
     closing,
     deciding,
     inserting,
-    reading,
-    reading_since,
+    reading_whole,
     sweeping,
 )
-from authproxy.secondfactor.pushes import Decided, NoSuchPush, Push, PushStatus, TooLate
+from authproxy.secondfactor.push_news import MOST_PER_JOB, PushNews, log_failure
+from authproxy.secondfactor.pushes import (
+    Decided,
+    NoSuchPush,
+    Push,
+    PushEnd,
+    PushMode,
+    PushRequest,
+    PushStatus,
+    TooLate,
+    TooMany,
+)
 from authproxy.store.writer import Writer
 
 POLL_SECONDS = 0.5
-_LOOK_BACK = 2.0  # seconds: covers a commit that took its time after the clock was read
-_MOST_PER_JOB = 500
+_NO_LIMIT = PushLimit()
 
-_log = Logger()
-
-
-class AsksPush(Protocol):
-    """What the second factor needs of the desk."""
-
-    def begin(
-        self, user_id: str, username: str, application: str, client_ip: str, nas: str, login_id: str
-    ) -> Deferred[PushStatus]:
-        """Asks the user, or joins the request that this user already has open for the same application, appliance
-        and address. Fires with how it ended, never ``pending``; fails with StoreUnavailable. Cancel it to give up.
-        """
-        ...
+Key = tuple[str | None, ...]
 
 
 class _Open:
@@ -48,33 +46,42 @@ class _Open:
 
     __slots__ = ("key", "push", "waiting")
 
-    def __init__(self, push: Push, key: tuple[str, ...]) -> None:
+    def __init__(self, push: Push, key: Key) -> None:
         self.push = push
         self.key = key
-        self.waiting: list[Deferred[PushStatus]] = []
+        self.waiting: list[Deferred[PushEnd]] = []
 
 
 class PushDesk:
     """Implements AsksPush on the store. All pushes live ``seconds``, so one timer serves them all."""
 
-    def __init__(self, writer: Writer, clock: IReactorTime, now: Callable[[], float], seconds: float) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        clock: IReactorTime,
+        now: Callable[[], float],
+        seconds: float,
+        limit: PushLimit = _NO_LIMIT,
+        notifies: Notifies | None = None,
+        frauds: FraudAlert | None = None,
+    ) -> None:
         """``now``: epoch seconds, for the rows; ``clock``: for the timers."""
         self._writer = writer
         self._clock = clock
         self._now = now
         self._seconds = seconds
-        self._by_key: dict[tuple[str, ...], _Open] = {}
+        self._limit = limit
+        self._notifies = notifies
+        self._frauds = frauds
+        self._by_key: dict[Key, _Open] = {}
         self._by_id: dict[str, _Open] = {}
         self._due: deque[tuple[float, str]] = deque()
         self._timer: IDelayedCall | None = None
-        self._is_polling = False
-        self._last_poll = 0.0
-        self._woken: dict[str, None] = {}
-        self._is_fetching = False
+        self._news = PushNews(writer, now, self._settle_all)
 
     def start(self) -> None:
         """Closes what an earlier run left open. Pushes that have not expired yet end by themselves."""
-        self._writer.run(sweeping(self._now())).addErrback(_log_failure)
+        self._writer.run(sweeping(self._now())).addErrback(log_failure)
 
     def stop(self) -> None:
         """Ends the timer. Whoever waits is up to the caller."""
@@ -87,84 +94,119 @@ class PushDesk:
 
     # ------------------------------------------------------------ asking
 
-    def begin(
-        self, user_id: str, username: str, application: str, client_ip: str, nas: str, login_id: str
-    ) -> Deferred[PushStatus]:
+    def begin(self, request: PushRequest) -> Deferred[PushEnd]:
         """See AsksPush."""
-        key = (user_id, application, nas, client_ip)
-        found = self._by_key.get(key)
+        push = self._push(request)
+        found = self._by_key.get(_key(push))
         if found is None:
-            now = self._now()
-            push = Push(
-                new_login_id(), user_id, username, application, client_ip, nas, login_id, now, now + self._seconds
-            )
-            found = self._open(push, key)
-        joined = found
-        waiting: Deferred[PushStatus] = Deferred(lambda given_up: self._give_up(joined, given_up))
-        found.waiting.append(waiting)
-        return waiting
+            opened = found = self._watch(push, self._seconds)
+            self._insert(opened).addErrback(lambda failure: self._fail(opened, failure))
+        return self._wait(found)
 
-    def _open(self, push: Push, key: tuple[str, ...]) -> _Open:
+    async def open(self, request: PushRequest) -> Push | TooMany:
+        """See AsksPush."""
+        opened = self._watch(self._push(request), self._seconds)
+        try:
+            refused = await self._insert(opened)
+        except Exception:  # or nobody waits any more, while the row is being written
+            self._withdraw(opened)
+            raise
+        return refused or opened.push
+
+    async def ending(self, push_id: str) -> tuple[Push, PushStatus] | None:
+        """See AsksPush."""
+        opened = self._by_id.get(push_id)
+        if opened is None:
+            row = await self._writer.run(reading_whole(push_id))
+            if row is None or row[1] is not PushStatus.PENDING:
+                return row
+            left = row[0].expires - self._now()
+            opened = self._by_id.get(push_id) or self._watch(row[0], left)
+        end = await self._wait(opened)
+        assert isinstance(end, PushStatus)
+        return opened.push, end
+
+    def _push(self, request: PushRequest) -> Push:
+        now = self._now()
+        return Push.asking(new_login_id(), request, now, now + self._seconds)
+
+    def _watch(self, push: Push, seconds: float) -> _Open:
+        key = _key(push)
         opened = self._by_key[key] = self._by_id[push.id] = _Open(push, key)
-        self._due.append((self._clock.seconds() + self._seconds, push.id))
-        inserted = self._writer.run(inserting(push))
-        inserted.addErrback(lambda failure: self._fail(opened, failure))
+        insort(self._due, (self._clock.seconds() + seconds, push.id))
         if self._timer is None:
-            self._last_poll = push.created
+            self._news.begin(push.created)
             self._arm()
         return opened
 
-    def _give_up(self, opened: _Open, waiting: Deferred[PushStatus]) -> None:
+    def _insert(self, opened: _Open) -> Deferred[TooMany | None]:
+        def inserted(refused: TooMany | None) -> TooMany | None:
+            if refused is not None:
+                self._settle(opened.push.id, refused)
+            elif self._notifies and opened.push.phone_id and opened.push.id in self._by_id:
+                self._notifies.pushed(opened.push)
+            return refused
+
+        return self._writer.run(inserting(opened.push, self._limit)).addCallback(inserted)
+
+    def _wait(self, opened: _Open) -> Deferred[PushEnd]:
+        waiting: Deferred[PushEnd] = Deferred(lambda given_up: self._give_up(opened, given_up))
+        opened.waiting.append(waiting)
+        return waiting
+
+    def _give_up(self, opened: _Open, waiting: Deferred[PushEnd]) -> None:
         """A login stopped waiting; the last one to do so withdraws the push."""
         if self._by_id.get(opened.push.id) is not opened:
             return  # just decided: the others are being told
         opened.waiting.remove(waiting)
         if not opened.waiting:
-            self._forget(opened)
-            self._close([opened.push.id], PushStatus.CANCELLED)
+            self._withdraw(opened)
+
+    def _withdraw(self, opened: _Open) -> None:
+        self._forget(opened)
+        self._close([opened.push.id], PushStatus.CANCELLED)
+        self._announce(opened.push, PushStatus.CANCELLED)
 
     # ------------------------------------------------------------ deciding
 
-    async def decide(self, push_id: str, status: PushStatus, by: str) -> Decided | TooLate | NoSuchPush:
-        """Decides within this process. Raises StoreUnavailable."""
-        result = await self._writer.run(deciding(push_id, status, by, self._now()))
+    async def decide(
+        self, push_id: str, status: PushStatus, by: str, entered: str = ""
+    ) -> Decided | TooLate | NoSuchPush:
+        """Decides within this process. ``entered``: the number given with an approval. Raises StoreUnavailable."""
+        result = await self._writer.run(deciding(push_id, status, by, self._now(), entered))
         if isinstance(result, Decided):
-            self._settle(push_id, status)
+            self._settle(push_id, result.status)
         return result
 
     def wake(self, ids: Iterable[str]) -> None:
         """Somebody says these were decided: looks, and tells those who wait."""
-        self._woken.update((push_id, None) for push_id in ids if push_id in self._by_id)
-        self._fetch()
-
-    def _fetch(self) -> None:
-        if self._is_fetching or not self._woken:
-            return
-        self._is_fetching = True
-        ids = list(self._woken)[:_MOST_PER_JOB]
-        for push_id in ids:
-            del self._woken[push_id]
-        fetched = self._writer.run(reading(ids))
-        fetched.addCallbacks(self._settle_all, _log_failure)
-        fetched.addCallback(self._fetched)
-
-    def _fetched(self, _: object) -> None:
-        self._is_fetching = False
-        self._fetch()
+        self._news.look(push_id for push_id in ids if push_id in self._by_id)
 
     def _settle_all(self, statuses: Statuses) -> None:
         for push_id, status in statuses:
             if status is not PushStatus.PENDING:
                 self._settle(push_id, status)
 
-    def _settle(self, push_id: str, status: PushStatus) -> None:
+    def _settle(self, push_id: str, end: PushEnd) -> None:
         opened = self._by_id.get(push_id)
         if opened is None:
             return
         self._forget(opened)
+        if isinstance(end, PushStatus):
+            self._announce(opened.push, end)
         for waiting in opened.waiting:
             if not waiting.called:
-                waiting.callback(status)
+                waiting.callback(end)
+
+    def _announce(self, push: Push, status: PushStatus) -> None:
+        if self._notifies and push.phone_id:
+            self._notifies.ended(push, status)
+        if self._frauds and status is PushStatus.FRAUD:
+            self._frauds.raised(
+                FraudReport(
+                    push.user_id, push.username, push.application, push.client_ip, push.login_id, Factor.PUSH
+                )
+            )
 
     def _fail(self, opened: _Open, failure: Failure) -> None:
         self._forget(opened)
@@ -189,7 +231,7 @@ class PushDesk:
         if not self._by_id:
             self._due.clear()
             return
-        self._poll()
+        self._news.poll()
         self._arm()
 
     def _expire(self) -> None:
@@ -198,8 +240,8 @@ class PushDesk:
             _at, push_id = due.popleft()
             if push_id in self._by_id:
                 ids.append(push_id)
-        for first in range(0, len(ids), _MOST_PER_JOB):
-            self._close(ids[first : first + _MOST_PER_JOB], PushStatus.EXPIRED)
+        for first in range(0, len(ids), MOST_PER_JOB):
+            self._close(ids[first : first + MOST_PER_JOB], PushStatus.EXPIRED)
 
     def _close(self, ids: list[str], status: PushStatus) -> None:
         """Ends pushes, unless they were decided before: then that is what counts."""
@@ -212,25 +254,9 @@ class PushDesk:
             if opened is not None:
                 self._fail(opened, failure)
 
-    def _poll(self) -> None:
-        if self._is_polling:
-            return
-        self._is_polling = True
-        begun = self._now()
-        since = min(self._last_poll, begun) - _LOOK_BACK
 
-        def done(statuses: Statuses) -> None:
-            self._last_poll = begun
-            self._settle_all(statuses)
-
-        polled = self._writer.run(reading_since(since))
-        polled.addCallbacks(done, _log_failure)
-        polled.addCallback(self._polled)
-
-    def _polled(self, _: object) -> None:
-        self._is_polling = False
-
-
-def _log_failure(failure: Failure) -> None:
-    """The store reports its own faults once a minute; the next look is half a second away."""
-    _log.debug("pushes: {problem}", problem=failure.getErrorMessage())
+def _key(push: Push) -> Key:
+    """What two logins must have in common to share a push. A number or code belongs to one login alone."""
+    if push.mode != PushMode.PLAIN:
+        return (push.id,)
+    return push.user_id, push.application, push.nas, push.client_ip, push.phone_id, push.detail

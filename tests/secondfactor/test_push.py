@@ -21,6 +21,8 @@ from authproxy.secondfactor.pushes import (
     Decided,
     NoSuchPush,
     Push,
+    PushEnd,
+    PushRequest,
     PushStatus,
     TooLate,
     decide_push,
@@ -42,8 +44,9 @@ def service(tmp_path: Path, clock: Clock) -> Iterator[LocalService]:
     pytest_twisted.blockon(Deferred.fromCoroutine(service.stop()))
 
 
-def ask_push(service: LocalService, client_ip: str = "198.51.100.7", user: str = "alice") -> Deferred[PushStatus]:
-    return service.pushes.begin(f"US{user.upper()}", user, "vpn", client_ip, "192.0.2.1", "LOGIN")
+def ask_push(service: LocalService, client_ip: str = "198.51.100.7", user: str = "alice") -> Deferred[PushEnd]:
+    request = PushRequest(f"US{user.upper()}", user, "vpn", client_ip, "192.0.2.1", "LOGIN")
+    return service.pushes.begin(request)
 
 
 async def settled(service: LocalService) -> None:
@@ -74,7 +77,7 @@ async def test_a_pending_push_shows_who_asks_for_what(service: LocalService) -> 
     waiting = ask_push(service)
     (push,) = await pending(service)
     assert push == Push(push.id, "USALICE", "alice", "vpn", "198.51.100.7", "192.0.2.1", "LOGIN", NOW, NOW + 60)
-    assert await service.pushes.decide(push.id, PushStatus.APPROVED, "test") == Decided()
+    assert await service.pushes.decide(push.id, PushStatus.APPROVED, "test") == Decided(PushStatus.APPROVED)
     assert await waiting is PushStatus.APPROVED
     assert await pending(service) == []
     assert service.value("SELECT decided_by FROM pushes") == "test"
@@ -88,7 +91,7 @@ async def test_a_decision_of_another_process_arrives_by_wakeup_and_is_final(
 ) -> None:
     waiting = ask_push(service)
     (push,) = await pending(service)
-    assert decide(service, push.id.lower(), status) == Decided()
+    assert decide(service, push.id.lower(), status) == Decided(status)
     service.pushes.wake([push.id])
     assert await waiting is status
     assert decide(service, push.id, PushStatus.APPROVED) == TooLate(status)
@@ -113,7 +116,7 @@ async def test_a_wakeup_without_a_decision_changes_nothing(service: LocalService
     service.pushes.wake([push.id, "UNKNOWN"])
     await settled(service)
     assert not waiting.called
-    assert decide(service, push.id) == Decided()
+    assert decide(service, push.id) == Decided(PushStatus.APPROVED)
     service.pushes.wake([push.id])
     assert await waiting is PushStatus.APPROVED
 
@@ -153,7 +156,7 @@ async def test_an_approval_in_the_last_moment_counts(service: LocalService, cloc
     waiting = ask_push(service)
     (push,) = await pending(service)
     service.now.now += 59.9
-    assert decide(service, push.id) == Decided()
+    assert decide(service, push.id) == Decided(PushStatus.APPROVED)
     clock.advance(60)  # nobody told of it, and now it is due
     assert await waiting is PushStatus.APPROVED
 
@@ -218,7 +221,7 @@ async def test_two_approvers_at_once_one_decides(service: LocalService) -> None:
             for status in (PushStatus.DENIED, PushStatus.APPROVED, PushStatus.FRAUD)
         ]
     )
-    assert results == [Decided(), TooLate(PushStatus.DENIED), TooLate(PushStatus.DENIED)]
+    assert results == [Decided(PushStatus.DENIED), TooLate(PushStatus.DENIED), TooLate(PushStatus.DENIED)]
     assert await waiting is PushStatus.DENIED
 
 
