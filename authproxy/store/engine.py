@@ -91,14 +91,13 @@ def open_sqlite(url: str, *, create: bool = True, check: bool = True) -> sqlite3
 
 
 def open_for_writing(url: str) -> sqlite3.Connection:
-    """As :func:`open_sqlite`, and sure that it can write: SQLite opens a file that it may only read without a word.
+    """As :func:`open_sqlite`, and sure that it can write. Raises ConfigError and StoreUnavailable.
 
-    Raises ConfigError and StoreUnavailable.
+    SQLite opens a file that it may only read without a word, and even begins a transaction on it.
     """
     connection = open_sqlite(url)
     try:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("ROLLBACK")
+        connection.execute(f"DELETE FROM {_VERSION_TABLE} WHERE FALSE")  # noqa: S608
     except sqlite3.Error as error:
         connection.close()
         raise explain_fault(error, str(sqlite_path(url))) from error
