@@ -1,0 +1,161 @@
+"""One HTTPS host: requests over connections that are kept and reused, directly or through a CONNECT proxy.
+
+aiohttp lives in the same loop as Twisted. Its sessions can only be made once the loop runs, so that is done with
+the first request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import aiohttp
+from twisted.internet.defer import CancelledError, Deferred
+from yarl import URL
+
+from authproxy import __version__
+from authproxy.apiclient.envelope import HttpReply, Outage
+from authproxy.errors import ConfigError
+
+T = TypeVar("T")
+
+LARGEST_BODY: Final = 256 * 1024
+_MOST_QUESTIONS, _MOST_POLLS = 200, 500  # connections at a time; each takes a file descriptor
+_KEEP_IDLE = 15.0
+_LONGEST_CONNECT = 10.0
+_NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpsHost:
+    """Where it is and how to get there. ``authorities``: PEM file of those trusted; None: those of the operating
+    system. ``proxy``: URL of an HTTP proxy that can CONNECT, or nothing."""
+
+    host: str
+    port: int = 443
+    authorities: Path | None = None
+    proxy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """``query`` is encoded. ``is_poll``: the answer may take long, so it does not stand in the others' way."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+    is_poll: bool = False
+
+
+class HttpsPeer:
+    """Sends requests to one host. Certificates are verified and must name the host; TLS 1.2 is the oldest."""
+
+    def __init__(self, host: HttpsHost) -> None:
+        """Raises ConfigError when the file of authorities can't be used."""
+        self._host = host
+        self._tls = _tls_context(host.authorities)
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+
+    async def send(self, request: HttpRequest, seconds: float) -> HttpReply | Outage:
+        """Never takes longer than about ``seconds``. Cancel the Deferred of the caller to give up."""
+        return await _on_loop(self._send(request, seconds))
+
+    async def close(self) -> None:
+        sessions = list(self._sessions.values())
+        self._sessions.clear()
+        for session in sessions:
+            await _on_loop(session.close())
+
+    # ------------------------------------------------------------ in asyncio
+
+    async def _send(self, request: HttpRequest, seconds: float) -> HttpReply | Outage:
+        try:
+            return await self._exchange(request, seconds)
+        except _NEVER_SENT as error:
+            return Outage(_explained(error), was_sent=False)
+        except TimeoutError:
+            return Outage(f"no answer in {seconds:.0f} s")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return Outage(f"no sound answer: {_explained(error)}")
+
+    async def _exchange(self, request: HttpRequest, seconds: float) -> HttpReply | Outage:
+        url = URL.build(
+            scheme="https",
+            host=self._host.host,
+            port=self._host.port,
+            path=request.path,
+            query_string=request.query,
+            encoded=True,
+        )
+        limits = aiohttp.ClientTimeout(total=seconds, connect=min(_LONGEST_CONNECT, seconds * 0.75))
+        async with self._session(request.is_poll).request(
+            request.method,
+            url,
+            data=request.body or None,
+            headers=request.headers,
+            timeout=limits,
+            proxy=self._host.proxy or None,
+            allow_redirects=False,
+        ) as response:
+            body = bytearray()
+            async for piece in response.content.iter_any():
+                body += piece
+                if len(body) > LARGEST_BODY:
+                    return Outage(f"an answer of more than {LARGEST_BODY} bytes")
+            return HttpReply(response.status, bytes(body), response.headers.get("Retry-After", ""))
+
+    def _session(self, is_poll: bool) -> aiohttp.ClientSession:
+        session = self._sessions.get(is_poll)
+        if session is None:
+            connector = aiohttp.TCPConnector(
+                limit=_MOST_POLLS if is_poll else _MOST_QUESTIONS, ssl=self._tls, keepalive_timeout=_KEEP_IDLE
+            )
+            session = self._sessions[is_poll] = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": f"authproxy/{__version__}", "Accept-Encoding": "identity"},
+                auto_decompress=False,
+            )
+        return session
+
+
+def _tls_context(authorities: Path | None) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=str(authorities) if authorities else None)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"can't use the certificates in http_ca_certs_file {authorities}: {error}") from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _explained(error: Exception) -> str:
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            problem = error.certificate_error
+            why = getattr(problem, "verify_message", "") or str(problem)
+            return f"the certificate is not to be trusted: {why}; if it is right, see http_ca_certs_file"
+        case aiohttp.ClientHttpProxyError():
+            return f"the HTTP proxy refused: status {error.status}"
+        case aiohttp.ClientProxyConnectionError():
+            return f"can't reach the HTTP proxy: {error.os_error.strerror or error.os_error}"
+        case aiohttp.ClientConnectorError():
+            return f"can't connect: {error.os_error.strerror or error.os_error}"
+        case aiohttp.ConnectionTimeoutError():
+            return "no connection in time"
+        case aiohttp.ClientPayloadError():
+            return "the answer was cut off"
+    return str(error) or type(error).__name__
+
+
+async def _on_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Awaits asyncio's ``work`` in Twisted's coroutine; being cancelled comes out as Twisted says it."""
+    try:
+        return await Deferred.fromFuture(asyncio.ensure_future(work))
+    except asyncio.CancelledError:
+        raise CancelledError from None
