@@ -166,6 +166,7 @@ class Reason(StrEnum):
     PUSH_FRAUD = "push reported as fraud"
     TOO_MANY_PUSHES = "too many pushes lately"
     CALL_FRAUD = "call reported as fraud"
+    WRONG_NUMBER = "wrong number or code of a verified push"
     TIMED_OUT = "no answer in time"
     GIVEN_UP = "the client gave up"
     STALE_CHALLENGE = "unknown, used or expired challenge"
@@ -247,12 +248,15 @@ ACCESS_DENIED = "Access denied."  # all that a refused user is told
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What policy wants of the second factor: what was typed, what is allowed in which order of preference,
-    and whether the appliance can show a prompt (``can_prompt``)."""
+    and whether the appliance can show a prompt (``can_prompt``), also of where to enroll (``can_enroll``).
+    ``verified_push``: ``none``, or with which proof a push is asked: ``number`` or ``code``, which take a prompt."""
 
     typed: Typed | None
     factors: tuple[Factor, ...]
     can_prompt: bool = False
     prompt_format: str = "long"
+    can_enroll: bool = False
+    verified_push: str = "none"
 
 
 @dataclass(frozen=True, slots=True)

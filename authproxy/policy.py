@@ -17,6 +17,8 @@ class Rules:
     prompt_format: str = "long"
     must_type_factor: bool = False
     is_fail_open: bool = False
+    can_enroll: bool = False
+    verified_push: str = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,14 @@ def decide(rules: Rules, who: Identity, username: str, typed: Typed | None) -> E
         return Exempt("exempt_username")
     if not is_allowed(rules.factors, typed):
         return Forbidden(Reason.FACTOR_NOT_ALLOWED, "the section's factors do not include it")
-    return Ask(typed, allowed_factors(rules.factors), rules.can_prompt, rules.prompt_format)
+    return Ask(
+        typed,
+        allowed_factors(rules.factors),
+        rules.can_prompt,
+        rules.prompt_format,
+        rules.can_enroll,
+        rules.verified_push,
+    )
 
 
 def is_allowed(factors: tuple[Factor, ...], typed: Typed | None) -> bool:

@@ -190,6 +190,8 @@ def rules_of(section: RadiusServerSettings) -> Rules:
         prompt_format=section.prompt_format,
         must_type_factor=section.mode in (ServerMode.CONCAT, ServerMode.DUO_ONLY),
         is_fail_open=section.failmode is Failmode.SAFE,
+        can_enroll=section.mode is ServerMode.CHALLENGE and section.enroll_challenge,
+        verified_push=section.verified_push,
     )
 
 

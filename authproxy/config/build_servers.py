@@ -58,6 +58,7 @@ def radius_server(section: SectionValues, client: str | None, secrets: Secrets) 
         appliance_timeout=section.seconds("appliance_timeout"),
         api_timeout=section.seconds("api_timeout"),
         enroll_challenge=section.flag("enroll_challenge") if "enroll_challenge" in known else True,
+        verified_push=section.text("verified_push") if "verified_push" in known else "none",
         prompt_format=section.text("prompt_format") if "prompt_format" in known else "long",
         debug=section.flag("debug"),
     )

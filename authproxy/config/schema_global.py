@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from authproxy.config import options as kind
 from authproxy.config.schema import Option, Role, SectionType
+from authproxy.config.schema_factors import PUSH_AND_SMS
 from authproxy.config.schema_shared import NOT_YET, OUTBOUND
 from authproxy.config.schema_web import WEB
 
@@ -108,8 +109,9 @@ SERVICE = SectionType(
         ),
         Option(
             "new_user_policy",
-            kind.one_of("deny", "allow"),
-            "users whom the service does not know: deny rejects, allow accepts the password alone",
+            kind.one_of("deny", "allow", "enroll"),
+            "users whom the service does not know: deny rejects, allow accepts the password alone, enroll shows "
+            "them, and those without a device, where to enroll (with base_url, where it can be shown)",
             "deny",
         ),
         Option(
@@ -127,7 +129,7 @@ SERVICE = SectionType(
         Option("lockout_seconds", kind.whole_number(1, 31_536_000), "how long a lockout lasts, in seconds", "900"),
         Option("totp_window", kind.whole_number(0, 20), "time steps accepted either side of now", "1"),
         Option("hotp_window", kind.whole_number(0, 1000), "codes of a counter-based token accepted ahead", "10"),
-        Option("push_seconds", kind.whole_number(10, 600), "how long a push can be answered, in seconds", "60"),
+        *PUSH_AND_SMS,
         Option(
             "challenge_seconds",
             kind.whole_number(10, 3600),

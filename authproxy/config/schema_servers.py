@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from authproxy.config import options as kind
 from authproxy.config.schema import Option, Role, SectionType, Shape
+from authproxy.config.schema_factors import VERIFIED_PUSH
 from authproxy.config.schema_shared import (
     ALLOW_CONCAT,
     API_TIMEOUT,
@@ -43,6 +44,7 @@ RADIUS_SERVER_CHALLENGE = SectionType(
             "show users without a device where to enroll; false: reject them",
             "true",
         ),
+        VERIFIED_PUSH,
         PROMPT_FORMAT,
     ),
 )

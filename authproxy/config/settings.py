@@ -52,13 +52,18 @@ class ServiceSettings:
     state_dir: Path
     database: str = field(repr=False)  # SQLAlchemy URL; may hold a password
     seed_key: Secret | None = None  # base64 of 32 bytes; None: kept in state_dir, encrypted
-    new_user_policy: str = "deny"  # deny | allow
+    new_user_policy: str = "deny"  # deny | allow | enroll
     username_normalization: str = "simple"  # simple | none
     lockout_after: int = 10  # consecutive wrong passcodes; 0: never
     lockout_seconds: int = 900
     totp_window: int = 1  # steps either side
     hotp_window: int = 10  # codes ahead
     push_seconds: int = 60
+    push_limit: int = 5  # of a user, not approved, within push_limit_seconds; 0: any number
+    push_limit_seconds: int = 300
+    fraud_locks_user: bool = False
+    sms_batch: int = 3  # passcodes in one message
+    sms_valid_seconds: int = 0  # 0: until the next message
     challenge_seconds: int = 300
     login_retention_days: int = 180
     gnupg_home: Path | None = None  # None: state_dir/gnupg
@@ -214,6 +219,7 @@ class RadiusServerSettings:
     appliance_timeout: float = 55.0
     api_timeout: float = 0.0
     enroll_challenge: bool = True
+    verified_push: str = "none"  # none | number | code
     prompt_format: str = "long"
     debug: bool = False
 
