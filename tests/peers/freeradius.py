@@ -19,6 +19,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -200,42 +201,18 @@ _LISTEN_V6 = """listen {{
     }}"""
 
 
-class FreeRadius:
-    """One FreeRADIUS process. ``echo`` is unlang run after the password check's preparation, for tests that
-    look at what arrived (``update reply { Filter-Id := "%{NAS-Identifier}" }``, one statement per line)."""
+class FreeRadiusProcess:
+    """FreeRADIUS on the configuration in ``directory``; ``port`` answers Status-Server."""
 
-    def __init__(
-        self,
-        directory: Path,
-        users: Sequence[User] = (),
-        *,
-        secret: str = "testing123",
-        port: int | None = None,
-        require_message_authenticator: bool = True,
-        with_ipv6: bool = False,
-        echo: str = "",
-    ) -> None:
+    def __init__(self, directory: Path, secret: str, port: int) -> None:
         self._binary = require_freeradius()
         self._directory = directory
         self.secret = secret
-        self.port = port if port is not None else free_udp_port()
-        self.challenge_port = free_udp_port()
+        self.port = port
         self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
-        config = _CONFIG.format(
-            dir=directory,
-            secret=secret,
-            port=self.port,
-            challenge_port=self.challenge_port,
-            require="yes" if require_message_authenticator else "no",
-            listen6=_LISTEN_V6.format(port=self.port) if with_ipv6 else "",
-            echo=echo,
-        )
-        (directory / "radiusd.conf").write_text(config)
-        text = "\n".join(user.lines() for user in users)
-        (directory / "users").write_bytes(text.encode("utf-8", "surrogateescape"))
 
-    def start(self) -> FreeRadius:
+    def start(self) -> Self:
         """Returns when it answers Status-Server. Fails the test with FreeRADIUS's own words if it doesn't."""
         with (self._directory / "stdout").open("ab") as output:
             self._process = subprocess.Popen(
@@ -265,7 +242,7 @@ class FreeRadius:
         files = (self._directory / "stdout", self._directory / "radius.log")
         return "".join(file.read_text("utf-8", "replace") for file in files if file.exists())
 
-    def __enter__(self) -> FreeRadius:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_exc: object) -> None:
@@ -285,3 +262,34 @@ class FreeRadius:
             except (TimeoutError, ConnectionRefusedError):
                 time.sleep(0.02)
                 return False
+
+
+class FreeRadius(FreeRadiusProcess):
+    """One FreeRADIUS process. ``echo`` is unlang run after the password check's preparation, for tests that
+    look at what arrived (``update reply { Filter-Id := "%{NAS-Identifier}" }``, one statement per line)."""
+
+    def __init__(
+        self,
+        directory: Path,
+        users: Sequence[User] = (),
+        *,
+        secret: str = "testing123",
+        port: int | None = None,
+        require_message_authenticator: bool = True,
+        with_ipv6: bool = False,
+        echo: str = "",
+    ) -> None:
+        super().__init__(directory, secret, port if port is not None else free_udp_port())
+        self.challenge_port = free_udp_port()
+        config = _CONFIG.format(
+            dir=directory,
+            secret=secret,
+            port=self.port,
+            challenge_port=self.challenge_port,
+            require="yes" if require_message_authenticator else "no",
+            listen6=_LISTEN_V6.format(port=self.port) if with_ipv6 else "",
+            echo=echo,
+        )
+        (directory / "radiusd.conf").write_text(config)
+        text = "\n".join(user.lines() for user in users)
+        (directory / "users").write_bytes(text.encode("utf-8", "surrogateescape"))
