@@ -10,11 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from authproxy.secondfactor.ids import new_id
+from authproxy.secondfactor.pushes import cancel_pushes
 from authproxy.secondfactor.reach import Phone
 from authproxy.secondfactor.refusals import BadValue, NotFound
 from authproxy.secondfactor.users import User
 from authproxy.store.statements import Connection, compiled
-from authproxy.store.tables import phone_apps, phone_users, phones, users
+from authproxy.store.tables import devices, phone_apps, phone_users, phones, users
 
 TYPES: Final = ("mobile", "landline", "unknown")
 _LONGEST_NAME = 100
@@ -53,6 +54,8 @@ _LOAD = compiled(
         phones.c.type,
         phones.c.platform,
         sa.func.coalesce(phone_apps.c.kind, sa.literal_column("''")),
+        phones.c.predelay,
+        phones.c.postdelay,
     )
     .select_from(
         phone_users.join(phones, phones.c.id == phone_users.c.phone_id).outerjoin(
@@ -117,6 +120,8 @@ def assign(connection: sa.Connection, phone_id: str, user: User) -> None:
 
 
 def unassign(connection: sa.Connection, phone_id: str, user: User) -> None:
+    """What the phone is being asked for this user ends."""
+    cancel_pushes(connection, time.time(), user.id, phone_id)
     connection.execute(
         phone_users.delete().where(phone_users.c.user_id == user.id, phone_users.c.phone_id == phone_id)
     )
@@ -139,6 +144,8 @@ def change_phone(connection: sa.Connection, phone: PhoneRow, changes: dict[str, 
 
 def delete_phone(connection: sa.Connection, phone: PhoneRow) -> None:
     """With its app, its code generator and its SMS codes; pushes to it that are pending end unanswered."""
+    cancel_pushes(connection, time.time(), phone_id=phone.id)
+    connection.execute(devices.delete().where(devices.c.phone_id == phone.id))
     connection.execute(phones.delete().where(phones.c.id == phone.id))
 
 

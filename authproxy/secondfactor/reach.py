@@ -15,7 +15,8 @@ _OUT_OF_BAND = (Factor.PUSH, Factor.PHONE, Factor.SMS)
 @dataclass(frozen=True, slots=True)
 class Phone:
     """A phone of a user. ``number`` is E.164, or empty for a tablet; ``app`` is how it takes pushes (``web``,
-    ``pipush``), or empty when it was never activated."""
+    ``pipush``), or empty when it was never activated. The delays are seconds of a call: until the extension is
+    dialed, and until the message is spoken."""
 
     id: str
     name: str
@@ -24,6 +25,8 @@ class Phone:
     type: str
     platform: str
     app: str
+    predelay: int | None = None
+    postdelay: int | None = None
 
     @property
     def label(self) -> str:

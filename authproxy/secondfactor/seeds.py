@@ -1,8 +1,8 @@
-"""What must not be readable in the database: seeds of code generators, and bypass codes.
+"""What must not be readable in the database: seeds of code generators, keys, and codes.
 
-Both hang on one key of 32 bytes, which is itself a protected secret (``[service] seed_key``). Seeds are sealed
-with AES-256-GCM and bound to their device, so that a row can't be given another device's seed; bypass codes are
-kept as HMAC-SHA-256 under a key of their own.
+All hang on one key of 32 bytes, which is itself a protected secret (``[service] seed_key``). Seeds are sealed
+with AES-256-GCM and bound to their device, so that a row can't be given another device's seed; other secrets the
+same way under a key for each purpose. Codes are kept as HMAC-SHA-256 under a key of their own.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ def read_key(text: str) -> bytes:
 
 
 class SeedBox:
-    """Seals and opens seeds, and hashes bypass codes. Not for use by two threads at once."""
+    """Seals and opens seeds, and hashes codes. Not for use by two threads at once, but for what says so."""
 
     def __init__(self, key: bytes) -> None:
         """``key``: 32 bytes."""
+        self._key = key
         self._cipher = AESGCM(_derived(key, b"authproxy seeds"))
         self._code_key = _derived(key, b"authproxy bypass codes")
         self._opened: OrderedDict[tuple[str, bytes], bytes] = OrderedDict()
@@ -71,8 +72,28 @@ class SeedBox:
                 f"the seed of device {device_id} can't be read: another seed_key encrypted it, or it is damaged"
             ) from None
 
+    def seal(self, purpose: str, owner: str, secret: bytes) -> bytes:
+        """Any other secret, bound to whose it is. ``purpose``: ``application keys`` ... Usable in any thread."""
+        nonce = os.urandom(_NONCE)
+        cipher = AESGCM(self.derived(purpose))
+        return _VERSION + nonce + cipher.encrypt(nonce, secret, owner.encode())
+
+    def unseal(self, purpose: str, owner: str, blob: bytes) -> bytes:
+        """Raises SecretError. Usable in any thread."""
+        try:
+            if blob[:1] == _VERSION:
+                cipher = AESGCM(self.derived(purpose))
+                return cipher.decrypt(blob[1 : 1 + _NONCE], blob[1 + _NONCE :], owner.encode())
+        except (InvalidTag, ValueError):
+            pass
+        raise SecretError(f"{purpose} of {owner}: another seed_key encrypted it, or it is damaged")
+
+    def derived(self, purpose: str) -> bytes:
+        """A key of 32 bytes that serves this purpose alone. Usable in any thread."""
+        return _derived(self._key, f"authproxy {purpose}".encode())
+
     def code_hash(self, user_id: str, code: str) -> bytes:
-        """The keyed hash under which a user's bypass code is stored."""
+        """The keyed hash under which a user's code is stored."""
         return hmac.digest(self._code_key, f"{user_id}\0{code}".encode(), "sha256")
 
 

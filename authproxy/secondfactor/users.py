@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from authproxy.secondfactor.ids import new_id
 from authproxy.secondfactor.names import normalize
+from authproxy.secondfactor.pushes import cancel_pushes
 from authproxy.secondfactor.refusals import AlreadyThere, BadValue, NotFound
 from authproxy.secondfactor.rows import BadRow, Columns, Row
 from authproxy.store.tables import device_users, devices, groups, user_groups, users
@@ -104,7 +105,7 @@ def list_users(connection: sa.Connection) -> list[User]:
 
 
 def change_user(connection: sa.Connection, user: User, changes: Mapping[str, str]) -> None:
-    """``changes`` to email, status, notes. Raises BadValue."""
+    """``changes`` to email, status, notes. Disabling ends the user's pending pushes. Raises BadValue."""
     checked = dict(changes)
     if "email" in checked:
         checked["email"] = checked_email(checked["email"])
@@ -112,6 +113,8 @@ def change_user(connection: sa.Connection, user: User, changes: Mapping[str, str
         checked["status"] = checked_status(checked["status"])
     if checked:
         connection.execute(users.update().where(users.c.id == user.id).values(**checked))
+    if checked.get("status") == "disabled":
+        cancel_pushes(connection, time.time(), user.id)
 
 
 def unlock_user(connection: sa.Connection, user: User) -> None:

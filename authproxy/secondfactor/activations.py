@@ -1,0 +1,145 @@
+"""Activations: a code, shown once as a link and a QR code, that makes a phone the user's own.
+
+Only its hash is stored. It is claimed once, by the phone's page or app.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+import string
+import time
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from authproxy.secondfactor.refusals import BadValue
+from authproxy.store.statements import Connection, compiled
+from authproxy.store.tables import activations
+from authproxy.store.writer import Job
+
+DEFAULT_SECONDS: Final = 86_400
+_LONGEST_SECONDS = 365 * 86_400
+_LETTERS = string.ascii_letters + string.digits
+_LENGTH = 20  # 119 bits
+_SCHEME = "duo://"
+
+
+@dataclass(frozen=True, slots=True)
+class NewActivation:
+    """``code`` as Duo's API gives it (``duo://CODE-HOST``), ``url`` for a phone's browser, ``barcode`` the
+    address of a picture of ``code``. Both are empty without ``base_url``. ``expires`` in epoch seconds."""
+
+    code: str = field(repr=False)
+    url: str = field(repr=False)
+    barcode: str = field(repr=False)
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """What a code that was just claimed stands for. ``phone_id`` is None for an enrollment without a phone yet."""
+
+    kind: str
+    user_id: str
+    phone_id: str | None
+
+
+def new_code() -> str:
+    return "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
+
+
+def shown(code: str, base_url: str, expires: float) -> NewActivation:
+    host = base64.b64encode(urlsplit(base_url).netloc.encode()).decode().rstrip("=")
+    full = f"{_SCHEME}{code}-{host}"
+    if not base_url:
+        return NewActivation(full, "", "", expires)
+    return NewActivation(full, f"{base_url}/activate/{code}", f"{base_url}/qr?value={quote(full, '')}", expires)
+
+
+def hash_of(code: str) -> bytes:
+    """Of the bare code, or of what holds it: ``duo://CODE-HOST``, a link."""
+    bare = code.strip().removeprefix(_SCHEME).partition("-")[0].rpartition("/")[2]
+    return hashlib.sha256(bare.encode("utf-8", "replace")).digest()
+
+
+# ---------------------------------------------------------------- for administrators
+
+
+def activate_phone(
+    connection: sa.Connection, user_id: str, phone_id: str, base_url: str, seconds: int = DEFAULT_SECONDS
+) -> NewActivation:
+    """Another code for the same phone replaces the one before. Raises BadValue."""
+    now = time.time()
+    expires = checked_expiry(now, seconds)
+    code = new_code()
+    open_ones = sa.and_(activations.c.phone_id == phone_id, activations.c.claimed.is_(None))
+    connection.execute(activations.delete().where(open_ones))
+    row = {"hash": hash_of(code), "kind": "phone", "user_id": user_id, "phone_id": phone_id}
+    connection.execute(activations.insert().values(created=now, expires=expires, **row))
+    return shown(code, base_url, expires)
+
+
+def checked_expiry(now: float, seconds: int) -> float:
+    """Raises BadValue."""
+    if not 1 <= seconds <= _LONGEST_SECONDS:
+        raise BadValue(f"valid for {seconds} seconds; wanted 1 to {_LONGEST_SECONDS}, which is a year")
+    return now + seconds
+
+
+# ---------------------------------------------------------------- in the writer's thread
+
+_CLAIM = compiled(
+    activations.update()
+    .where(
+        activations.c.hash == bindparam("code_hash"),
+        activations.c.claimed.is_(None),
+        activations.c.expires > bindparam("now"),
+    )
+    .values(claimed=bindparam("now"))
+    .returning(activations.c.kind, activations.c.user_id, activations.c.phone_id)
+)
+_PEEK = compiled(
+    sa.select(
+        activations.c.kind,
+        activations.c.user_id,
+        activations.c.phone_id,
+        activations.c.expires,
+        activations.c.claimed,
+    ).where(activations.c.hash == bindparam("code_hash"))
+)
+
+
+def claim(connection: Connection, code: str, now: float) -> Activation | None:
+    """Uses a code up, in the transaction that makes the phone the user's: exactly one caller gets it.
+    None: unknown, used or expired."""
+    rows = connection.execute(_CLAIM, {"code_hash": hash_of(code), "now": now}).fetchall()
+    return Activation(*rows[0]) if rows else None
+
+
+def peeking(code: str, now: float) -> Job[Activation | None]:
+    """The same without using it up, for a page that shows what the code is for."""
+
+    def job(connection: Connection) -> Activation | None:
+        row = connection.execute(_PEEK, {"code_hash": hash_of(code)}).fetchone()
+        return Activation(*row[:3]) if row and row[4] is None and row[3] > now else None
+
+    return job
+
+
+def telling_status(user_id: str, code: str, now: float) -> Job[str]:
+    """``success``, ``waiting`` or ``invalid``, as the Auth API's enroll_status says it."""
+
+    def job(connection: Connection) -> str:
+        row = connection.execute(_PEEK, {"code_hash": hash_of(code)}).fetchone()
+        if row is None or row[1] != user_id:
+            return "invalid"
+        if row[4] is not None:
+            return "success"
+        return "waiting" if row[3] > now else "invalid"
+
+    return job
