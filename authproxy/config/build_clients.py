@@ -33,11 +33,12 @@ def _directory(section: SectionValues, secrets: Secrets, places: Places) -> AdCl
     given_port = section.get("port")
     port = given_port if isinstance(given_port, int) else (636 if transport is Transport.LDAPS else 389)
     authorities = section.optional_text("ssl_ca_certs_file")
+    service = section.text("host", 1) if section.text("host", 1).startswith("_") else ""
     keytab = section.optional_text("keytab")
     oldest = section.text("minimum_tls_version")
     return AdClientSettings(
         name=section.name,
-        hosts=tuple((section.text("host", number), port) for number in section.numbers("host")),
+        hosts=() if service else tuple((section.text("host", number), port) for number in section.numbers("host")),
         search_dn=section.text("search_dn"),
         service_account_username=section.text("service_account_username"),
         service_account_password=secrets.required(section, "service_account_password"),
@@ -45,6 +46,8 @@ def _directory(section: SectionValues, secrets: Secrets, places: Places) -> AdCl
         bind_dn=section.optional_text("bind_dn"),
         ntlm_domain=section.text("ntlm_domain"),
         ntlm_workstation=section.text("ntlm_workstation"),
+        service=service,
+        port=port if service and (given_port or transport is Transport.LDAPS) else None,
         keytab=places.to_read(keytab) if keytab else None,
         transport=transport,
         ssl_ca_certs_file=places.to_read(authorities) if authorities else None,

@@ -11,6 +11,7 @@ def check_directory(section: SectionValues, findings: Findings) -> None:
     _auth_type(section, kind, findings)
     if transport == "clear" and not _on_this_host(section):
         _clear_text(section, kind, findings)
+    _hosts(section, kind, findings)
     _account_name(section, findings)
     if section.is_given("port"):
         port = section.integer("port")
@@ -30,6 +31,18 @@ def check_tls_version(section: SectionValues, findings: Findings) -> None:
         line = section.line_of("minimum_tls_version")
         message = "TLS older than 1.2 is not offered; 1.2 is used"
         findings.warning(line, section.name, "minimum_tls_version", message)
+
+
+def _hosts(section: SectionValues, kind: str, findings: Findings) -> None:
+    hosts = {number: section.text("host", number) for number in section.numbers("host")}
+    for number, host in hosts.items():
+        line, key = section.line_of("host", number), section.key_of("host", number)
+        if host.startswith("_") and len(hosts) > 1:
+            message = "the name of SRV records stands alone: they name all servers, in order"
+            findings.error(line, section.name, key, message, quoted(host), "no other host")
+        elif kind == "kerberos" and (":" in host or host.replace(".", "").isdigit()):
+            message = "Kerberos knows servers by their names, seldom by their addresses"
+            findings.warning(line, section.name, key, message, quoted(host), "the server's name")
 
 
 def _auth_type(section: SectionValues, kind: str, findings: Findings) -> None:

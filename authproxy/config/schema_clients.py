@@ -14,11 +14,16 @@ AD_CLIENT = SectionType(
         Option(
             "host",
             kind.HOST,
-            "directory server; host_2 and so on take over when it fails",
+            "directory server; host_2 and so on take over when it fails. Or the name of SRV records",
             required=True,
             shape=Shape.FAILOVER,
         ),
-        Option("port", kind.PORT, "port of every server", default_note="389, or 636 with transport=ldaps"),
+        Option(
+            "port",
+            kind.PORT,
+            "port of every server",
+            default_note="389 (or that of the SRV record), 636 with transport=ldaps",
+        ),
         Option(
             "service_account_username",
             kind.TEXT,

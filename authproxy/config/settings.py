@@ -92,7 +92,8 @@ class Transport(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AdClientSettings:
-    """``[ad_client]``. ``hosts`` in order of preference, (host, port)."""
+    """``[ad_client]``. ``hosts`` in order of preference, (host, port). Instead of them ``service`` may be the name
+    of SRV records, and ``port`` what is used rather than theirs."""
 
     name: str
     hosts: tuple[tuple[str, int], ...]
@@ -103,6 +104,8 @@ class AdClientSettings:
     bind_dn: str | None = None
     ntlm_domain: str = ""
     ntlm_workstation: str = ""
+    service: str = ""
+    port: int | None = None
     keytab: Path | None = None  # of the service account, for KERBEROS
     transport: Transport = Transport.CLEAR
     ssl_ca_certs_file: Path | None = None  # None: the operating system's
@@ -190,6 +193,10 @@ class RemoteSettings:
     skey: Secret
     api_host: str
     api_port: int = 443
+    signature_version: int = 5
+    sends_directory_name: bool = False  # else: the name as typed
+    http_proxy: tuple[str, int] | None = None  # host and port of a proxy that can CONNECT
+    http_ca_certs_file: Path | None = None  # None: the operating system's
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +268,18 @@ class LdapServerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class HttpProxySettings:
+    """``[http_proxy]``: who may reach ``api_host`` through it. Without ``client_ips`` everybody may."""
+
+    name: str
+    api_host: str
+    port: int = 80
+    interface: str = ""  # "": every address
+    client_ips: tuple[tuple[Address, Address], ...] = ()  # first to last address
+    debug: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that runs. Sections whose behavior is not there yet are listed in ``unsupported``."""
 
@@ -270,4 +289,5 @@ class Settings:
     clients: dict[str, ClientSettings] = field(default_factory=dict)
     radius_servers: tuple[RadiusServerSettings, ...] = ()
     ldap_servers: tuple[LdapServerSettings, ...] = ()
+    http_proxies: tuple[HttpProxySettings, ...] = ()
     unsupported: tuple[str, ...] = ()

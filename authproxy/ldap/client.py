@@ -128,6 +128,12 @@ class LdapConnection(Protocol):
         self._session = Session()  # what came in clear behind the bind's success does not count
         self._layer = layer
 
+    def channel_binding(self) -> bytes:
+        """Of the TLS connection; empty on a clear one."""
+        if self._secure is None:
+            return b""
+        return tls.endpoint_binding(cast(SSL.Connection, ISystemHandle(self.transport).getHandle()))
+
     @property
     def pending(self) -> int:
         return len(self._session.outstanding)

@@ -57,7 +57,7 @@ class DirectoryHost:
     ):
         self.name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.is_up = True
-        self._host = host
+        self.host, self.port = host, port
         self._clock = reactor
         self._rules = rules
         self._endpoint = HostnameEndpoint(reactor, host, port, timeout=rules.patience)
@@ -141,7 +141,7 @@ class DirectoryHost:
     async def _open_service(self) -> LdapConnection:
         connection = await self._open()
         try:
-            answer = await self._rules.service_bind(connection, self._host)
+            answer = await self._rules.service_bind(connection, self.host)
         except CancelledError:
             connection.abort("the service bind took too long")
             raise

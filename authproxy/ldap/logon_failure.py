@@ -69,8 +69,8 @@ def remedy(result: Result) -> str:
     """What helps against a bind that was refused for how it came; empty if that wasn't it."""
     if result.code in (Code.STRONGER_AUTH_REQUIRED, Code.CONFIDENTIALITY_REQUIRED):
         return (
-            "; the server takes no password in the clear: set transport=ldaps or transport=starttls "
-            "(or, with Active Directory, auth_type=ntlm2, which seals the connection)"
+            "; the server wants connections protected: by TLS (transport=ldaps or transport=starttls), or on "
+            "transport=clear sealed, as Active Directory can (auth_type=ntlm2 or kerberos)"
         )
     if result.code == Code.AUTH_METHOD_NOT_SUPPORTED:
         return "; the server does not know this way to bind: set auth_type=plain, with transport=ldaps or starttls"

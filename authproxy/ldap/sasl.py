@@ -11,6 +11,7 @@ from typing import Protocol
 
 from authproxy.errors import AuthproxyError
 from authproxy.ldap import ber
+from authproxy.ldap.responses import Result
 
 _LENGTH = 4  # bytes
 _SEND_LIMIT = 60_000  # bytes of plain text in one buffer; servers take at least 64 KiB sealed
@@ -19,6 +20,14 @@ _OVERHEAD = 4096  # bytes that sealing may add
 
 class SaslError(AuthproxyError):
     """The exchange failed, or the connection can't be protected as it must be. Nobody was judged."""
+
+
+class LogonRefused(AuthproxyError):
+    """The mechanism learned, before the server did, that the account may not log on."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.explain())
+        self.result = result
 
 
 class Seal(Protocol):
@@ -31,7 +40,7 @@ class Seal(Protocol):
 
 
 class Mechanism(Protocol):
-    """One exchange from the client's side. All raise SaslError."""
+    """One exchange from the client's side. All raise SaslError; the steps raise LogonRefused."""
 
     name: bytes
 

@@ -6,7 +6,7 @@ from authproxy.ldap import messages, requests
 from authproxy.ldap.client import ConnectionFailed, LdapConnection
 from authproxy.ldap.requests import SaslBind
 from authproxy.ldap.responses import Code
-from authproxy.ldap.sasl import Mechanism, SaslError, SecurityLayer
+from authproxy.ldap.sasl import LogonRefused, Mechanism, SaslError, SecurityLayer
 from authproxy.ldap.session import Answer
 
 _MAX_ROUNDS = 8
@@ -17,6 +17,8 @@ async def sasl_bind(connection: LdapConnection, mechanism: Mechanism) -> Answer:
     ConnectionFailed, also when the mechanism can't protect it; the connection is dropped then."""
     try:
         return await _exchange(connection, mechanism)
+    except LogonRefused as refused:
+        return Answer(refused.result, [])
     except SaslError as error:
         connection.abort(str(error))
         raise ConnectionFailed(str(error)) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL, crypto
 from service_identity import VerificationError
@@ -88,6 +89,17 @@ class TlsConnections:
                 f"the certificate is for {_names(connection)}, not for {self._host!r}: use one of these names as "
                 f"host, or have the certificate reissued with {self._host!r} as subjectAltName"
             ) from error
+
+
+def endpoint_binding(connection: SSL.Connection) -> bytes:
+    """What ties a login to this very TLS connection: ``tls-server-end-point`` (RFC 5929 4)."""
+    certificate = connection.get_peer_certificate()
+    assert certificate is not None
+    parsed = certificate.to_cryptography()
+    used = parsed.signature_hash_algorithm
+    weak = used is None or isinstance(used, (hashes.MD5, hashes.SHA1))
+    digest = parsed.fingerprint(hashes.SHA256() if weak or used is None else used)
+    return b"tls-server-end-point:" + digest
 
 
 def _is_address(host: str) -> bool:

@@ -7,13 +7,15 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IReactorThreads, IReactorTime
 from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThreadPool
 
 from authproxy.config.settings import AdClientSettings
 from authproxy.errors import PrimaryUnavailable
 from authproxy.ldap import dn
 from authproxy.ldap.client import ConnectionFailed, LdapConnection
+from authproxy.ldap.discovery import Lookup, system_lookup
 from authproxy.ldap.dn import DnError
 from authproxy.ldap.host import DirectoryHost
 from authproxy.ldap.responses import Code, Entry
@@ -29,6 +31,7 @@ from authproxy.primary.user_lookup import UserLookup
 from authproxy.primary.user_search import UserSearch
 
 _SAMPLES = 64
+_SHARES_OF_DISCOVERED = 3  # of so many servers from the DNS, each may use up its part of the timeout
 
 LookUp = Callable[[DirectoryHost], Awaitable[Entry | Denied]]
 
@@ -49,21 +52,28 @@ class DirectoryPrimary:
     directory's audit log with failed logons and cost it work for every guess.
     """
 
-    def __init__(self, settings: AdClientSettings, reactor: IReactorTime) -> None:
+    def __init__(self, settings: AdClientSettings, reactor: IReactorTime, lookup: Lookup | None = None) -> None:
         """Raises ConfigError when ``ldap_filter``, the certificates or the ciphers can't be used."""
         self._settings = settings
         self._clock = reactor
         self._codec = (
             None if settings.pw_codec.lower().replace("_", "-") in ("utf-8", "utf8") else settings.pw_codec
         )
-        patience = settings.timeout / max(1, len(settings.hosts))
+
+        def in_thread(work: Callable[[], bytes | None]) -> Awaitable[bytes | None]:
+            threads = IReactorThreads(reactor)
+            return deferToThreadPool(threads, threads.getThreadPool(), work)
+
+        patience = settings.timeout / (len(settings.hosts) or _SHARES_OF_DISCOVERED)
         self._group = _group_of(settings)
-        self._passwords = password_check(settings)
+        self._passwords = password_check(settings, in_thread)
         group_attributes = self._group.attributes if self._group else ()
         self._search = UserSearch(settings, max(1, round(patience)), group_attributes + self._passwords.attributes)
         self._forests = ForestFinder()
         self._users = UserLookup(self._search, self._forests, settings.search_dn)
-        self._hosts = Hosts(settings, reactor, patience, service_bind(settings))
+        self._hosts = Hosts(
+            settings, reactor, patience, service_bind(settings, in_thread), lookup or system_lookup(reactor)
+        )
         self._refusals: deque[float] = deque((0.001,), _SAMPLES)  # seconds that refused binds took
 
     # ------------------------------------------------------------ one login
@@ -77,10 +87,6 @@ class DirectoryPrimary:
             return Denied(Reason.UNKNOWN_USER, "nobody can have this name")
         encoded = self.encoded(password)
         return await self._hosts.first_answer(lambda host: self._check_on(host, request.username, name, encoded))
-
-    def hosts(self) -> Sequence[DirectoryHost]:
-        """In the order in which to try them now."""
-        return self._hosts.in_order()
 
     async def _check_on(
         self, host: DirectoryHost, typed: str, name: LoginName, password: bytes
@@ -173,6 +179,7 @@ class DirectoryPrimary:
     async def verify(self) -> None:
         """Whether every host takes the service account and has ``search_dn``. Raises PrimaryUnavailable
         that says what is wrong with which."""
+        await self._hosts.ready()
         problems = []
         for host in self._hosts.all:
             try:

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
 
 from authproxy.config.settings import AdClientSettings, Transport
-from authproxy.errors import PrimaryUnavailable
+from authproxy.errors import AuthproxyError, PrimaryUnavailable
 from authproxy.ldap.client import ConnectionFailed
+from authproxy.ldap.discovery import Discovery, Lookup
 from authproxy.ldap.host import DirectoryHost, HostRules, ServiceBind
+from authproxy.ldap.service_records import ServiceRecord, in_order
 from authproxy.ldap.tls import TlsConnections, TlsRules
 from authproxy.primary.bind_result import NotJudged
 from authproxy.primary.service_account import service_name
 
 T = TypeVar("T")
 
+_log = Logger()
+
 
 class Hosts:
-    """``all`` is in order of preference."""
+    """``all`` is in order of preference: as configured, or as the DNS has it."""
 
     def __init__(
-        self, settings: AdClientSettings, reactor: IReactorTime, patience: float, service_bind: ServiceBind
+        self,
+        settings: AdClientSettings,
+        reactor: IReactorTime,
+        patience: float,
+        service_bind: ServiceBind,
+        lookup: Lookup,
     ) -> None:
         """Raises ConfigError when the certificates or the ciphers can't be used."""
         self._clock = reactor
@@ -34,7 +45,28 @@ class Hosts:
             settings.cipher_list,
         )
         self._rules = HostRules(settings.name, settings.transport, service_bind, service_name(settings), patience)
+        self._port = settings.port
+        self._retired: dict[DirectoryHost, IDelayedCall] = {}
         self.all = [self._make(host, port) for host, port in settings.hosts]
+        self._discovery = Discovery(settings.service, lookup, reactor, self._use) if settings.service else None
+
+    def _use(self, records: Sequence[ServiceRecord]) -> None:
+        """Servers that are known already keep their connections; those that are gone end what they are at."""
+        known = {(host.host, host.port): host for host in self.all}
+        self.all = []
+        for record in in_order(records, lambda most: random.randint(0, most)):  # noqa: S311
+            host, port = record.host, self._port or record.port
+            if not any((one.host, one.port) == (host, port) for one in self.all):
+                is_known = (host, port) in known
+                self.all.append(known.pop((host, port)) if is_known else self._make(host, port))
+        for gone in known.values():
+            self._retired[gone] = self._clock.callLater(self._timeout, self._end, gone)
+        names = ", ".join(host.name for host in self.all)
+        _log.info("{section}: directory servers from the DNS: {names}", section=self._rules.section, names=names)
+
+    def _end(self, host: DirectoryHost) -> None:
+        del self._retired[host]
+        host.close()
 
     def _make(self, host: str, port: int) -> DirectoryHost:
         is_secure = self._rules.transport is not Transport.CLEAR
@@ -44,6 +76,7 @@ class Hosts:
     async def first_answer(self, step: Callable[[DirectoryHost], Awaitable[T]]) -> T:
         """What the first host says that can be asked. Raises PrimaryUnavailable."""
         give_up = self._clock.seconds() + self._timeout
+        await self.ready()
         problems: list[str] = []
         for host in self.in_order():
             try:
@@ -59,6 +92,14 @@ class Hosts:
                 break
         raise PrimaryUnavailable("; ".join(problems))
 
+    async def ready(self) -> None:
+        """Raises PrimaryUnavailable while no server is known."""
+        if self._discovery is not None:
+            try:
+                await self._discovery.ready()
+            except AuthproxyError as error:
+                raise PrimaryUnavailable(str(error)) from error
+
     def in_order(self) -> Sequence[DirectoryHost]:
         """In the order in which to try them now."""
         hosts = self.all
@@ -67,5 +108,11 @@ class Hosts:
         return sorted(hosts, key=lambda host: not host.is_up)  # a stable sort keeps the order of preference
 
     def close(self) -> None:
+        if self._discovery is not None:
+            self._discovery.close()
+        for call in self._retired.values():
+            call.cancel()
+        for host in self._retired:
+            host.close()
         for host in self.all:
             host.close()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from authproxy.config.settings import AdClientSettings
+from authproxy.config.settings import AdClientSettings, AuthType
 from authproxy.ldap.host import DirectoryHost
+from authproxy.ldap.kerberos import InThread, Kerberos, KerberosLogin
 from authproxy.ldap.ntlm import Ntlm, NtlmKey
 from authproxy.ldap.responses import Entry
 from authproxy.ldap.sasl import SaslError
@@ -14,6 +15,9 @@ from authproxy.primary.bind_result import ASK_FOR_POLICY, NotJudged, judge
 from authproxy.primary.service_account import is_sealed, search_domain
 from authproxy.primary.user_lookup import domain_of
 from authproxy.primary.user_search import bind_operation
+from authproxy.secret import Secret
+
+_NOT_TEXT = Denied(Reason.BAD_PASSWORD, "the password is not text; see pw_codec")
 
 
 class PasswordCheck(Protocol):
@@ -23,8 +27,10 @@ class PasswordCheck(Protocol):
         """None: it was right. ``password`` is UTF-8. Raises NotJudged and ConnectionFailed."""
 
 
-def password_check(settings: AdClientSettings) -> PasswordCheck:
-    return NtlmCheck(settings) if is_sealed(settings) else SimpleCheck()
+def password_check(settings: AdClientSettings, in_thread: InThread) -> PasswordCheck:
+    if not is_sealed(settings):
+        return SimpleCheck()
+    return KerberosCheck(settings, in_thread) if settings.auth_type is AuthType.KERBEROS else NtlmCheck(settings)
 
 
 class SimpleCheck:
@@ -46,14 +52,11 @@ class NtlmCheck:
         self._short_domain = settings.ntlm_domain
 
     async def verdict(self, host: DirectoryHost, user: Entry, password: bytes) -> Denied | None:
-        names = user.attributes.get(b"samaccountname", ())
-        if not names:
-            raise NotJudged("NTLM needs the user's sAMAccountName, which the service account can't read")
         try:
             key = NtlmKey(password.decode())
         except (UnicodeDecodeError, SaslError):
-            return Denied(Reason.BAD_PASSWORD, "the password is not text; see pw_codec")
-        account = f"{self._domain_of(user)}\\{names[0].decode('utf-8', 'replace')}"
+            return _NOT_TEXT
+        account = f"{self._domain_of(user)}\\{_account_name(user)}"
         answer = await host.sealed_bind(Ntlm(account, key, self._workstation))
         return judge(answer.result)
 
@@ -61,3 +64,32 @@ class NtlmCheck:
         """A forest's other domains have other names than ``ntlm_domain``."""
         domain = domain_of(user) or self._domain
         return self._short_domain if self._short_domain and domain == self._domain else domain
+
+
+class KerberosCheck:
+    """A ticket is asked for with the password; that the directory takes it shows that the KDC was a real one."""
+
+    attributes: tuple[bytes, ...] = (b"sAMAccountName",)
+
+    def __init__(self, settings: AdClientSettings, in_thread: InThread) -> None:
+        self._domain = search_domain(settings)
+        self._in_thread = in_thread
+
+    async def verdict(self, host: DirectoryHost, user: Entry, password: bytes) -> Denied | None:
+        try:
+            secret = Secret(password.decode())
+        except UnicodeDecodeError:
+            return _NOT_TEXT
+        if b"\0" in password:  # where libkrb5 would take it to end
+            return _NOT_TEXT
+        principal = f"{_account_name(user)}@{(domain_of(user) or self._domain).upper()}"
+        login = KerberosLogin(principal, secret)
+        answer = await host.sealed_bind(Kerberos(login, host.host, b"", self._in_thread))
+        return judge(answer.result)
+
+
+def _account_name(user: Entry) -> str:
+    names = user.attributes.get(b"samaccountname", ())
+    if not names:
+        raise NotJudged("the user's sAMAccountName can't be read by the service account")
+    return names[0].decode("utf-8", "replace")

@@ -9,6 +9,7 @@ from authproxy.ldap import dn, messages
 from authproxy.ldap.client import LdapConnection
 from authproxy.ldap.dn import DnError
 from authproxy.ldap.host import ServiceBind
+from authproxy.ldap.kerberos import InThread, Kerberos, KerberosLogin, require_kerberos
 from authproxy.ldap.ntlm import Ntlm, NtlmKey
 from authproxy.ldap.sasl_bind import sasl_bind
 from authproxy.ldap.session import Answer
@@ -44,8 +45,17 @@ def search_domain(settings: AdClientSettings) -> str:
         return ""
 
 
-def service_bind(settings: AdClientSettings) -> ServiceBind:
+def principal_of(account: str, settings: AdClientSettings) -> str:
+    """``name@REALM`` for Kerberos. Without a domain, the realm is that of ``search_dn``."""
+    name = account.rpartition("\\")[2]
+    before, at, behind = name.rpartition("@")
+    return f"{before}@{behind.upper()}" if at else f"{name}@{search_domain(settings).upper()}"
+
+
+def service_bind(settings: AdClientSettings, in_thread: InThread) -> ServiceBind:
     """How the hosts bind it. Raises ConfigError."""
+    if settings.auth_type is AuthType.KERBEROS:
+        return _kerberos_bind(settings, in_thread)
     if is_sealed(settings):
         return _ntlm_bind(settings)
     password = settings.service_account_password.reveal_bytes()
@@ -63,5 +73,16 @@ def _ntlm_bind(settings: AdClientSettings) -> ServiceBind:
 
     def bind(connection: LdapConnection, _host: str) -> Awaitable[Answer]:
         return sasl_bind(connection, Ntlm(name, key, settings.ntlm_workstation))
+
+    return bind
+
+
+def _kerberos_bind(settings: AdClientSettings, in_thread: InThread) -> ServiceBind:
+    require_kerberos()
+    principal = principal_of(settings.service_account_username, settings)
+    login = KerberosLogin(principal, settings.service_account_password, settings.keytab)
+
+    def bind(connection: LdapConnection, host: str) -> Awaitable[Answer]:
+        return sasl_bind(connection, Kerberos(login, host, connection.channel_binding(), in_thread))
 
     return bind
