@@ -10,7 +10,7 @@ from sqlalchemy import bindparam
 
 from authproxy.secondfactor.lockout import Strikes
 from authproxy.store.statements import Connection, compiled
-from authproxy.store.tables import device_users, devices, groups, user_groups, users
+from authproxy.store.tables import aliases, device_users, devices, groups, user_groups, users
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,19 @@ _LOAD = compiled(
 _FIRST_DEVICE_COLUMN = 6
 
 
+_REAL_NAME = compiled(
+    sa.select(users.c.username)
+    .join(aliases, aliases.c.user_id == users.c.id)
+    .where(aliases.c.name == bindparam("alias"))
+)
+
+
 def load_account(connection: Connection, username: str) -> Account | None:
-    """``username``: normalized. None: there is no such user."""
+    """``username``: normalized, or an alias. None: there is no such user."""
     rows = connection.execute(_LOAD, {"username": username}).fetchall()
+    if not rows:  # only now: most names are no aliases
+        real = connection.execute(_REAL_NAME, {"alias": username}).fetchone()
+        rows = [] if real is None else connection.execute(_LOAD, {"username": real[0]}).fetchall()
     if not rows:
         return None
     user_id, name, status, failures, locked_until, group_rank = rows[0][:_FIRST_DEVICE_COLUMN]

@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from authproxy.errors import SecretError
-from authproxy.secondfactor import passcode
+from authproxy.secondfactor import passcode, sms_codes
 from authproxy.secondfactor.account import Account, Device
+from authproxy.secondfactor.sms_codes import SmsFinding
 from authproxy.store.statements import Connection, Parameters, compiled
 from authproxy.store.tables import bypass_codes, devices
 
@@ -31,13 +32,13 @@ class Seals(Protocol):
         ...
 
     def code_hash(self, user_id: str, code: str) -> bytes:
-        """The keyed hash under which a bypass code is stored."""
+        """The keyed hash under which a code is stored."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """Accepted, and used up. ``factor`` is ``passcode``, ``hardware token`` or ``bypass code``."""
+    """Accepted, and used up. ``factor``: ``passcode``, ``hardware token``, ``SMS passcode``, ``bypass code``."""
 
     factor: str
     device: str = ""
@@ -63,8 +64,8 @@ Finding = Right | Used | Wrong
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A code as typed. ``tokens``: whether codes of devices may be used here; bypass codes always may, as they
-    are the help desk's remedy."""
+    """A code as typed. ``tokens``: whether codes of devices and messages may be used here; bypass codes always
+    may, as they are the help desk's remedy."""
 
     code: str = field(repr=False)
     now: float
@@ -119,13 +120,17 @@ def verify(connection: Connection, account: Account, attempt: Attempt, seals: Se
             if isinstance(finding, Right):
                 return finding
             used = used or finding
+    message = None
+    if len(attempt.code) == sms_codes.DIGITS and attempt.tokens:
+        message = _try_sms(connection, account, attempt, seals)
+        if isinstance(message, Right):
+            return message
     bypass = _try_bypass(connection, account, attempt, seals)
     if isinstance(bypass, Right):
         return bypass
-    if used is not None:
-        return used
-    if bypass is not None:
-        return bypass
+    known = used or message or bypass
+    if known is not None:
+        return known
     if broken:
         return Wrong(broken, is_strike=False)
     return Wrong(_explain(account, attempt, seals) if is_token_code else "no bypass code of the user")
@@ -167,6 +172,21 @@ def _try_hotp(connection: Connection, device: Device, seed: bytes, attempt: Atte
 
 def _right(device: Device) -> Right:
     return Right("hardware token" if device.origin == "hardware" else "passcode", device.label)
+
+
+def _try_sms(
+    connection: Connection, account: Account, attempt: Attempt, seals: Seals
+) -> Right | Used | Wrong | None:
+    code_hash = seals.code_hash(account.id, sms_codes.hashed(attempt.code))
+    match sms_codes.use_code(connection, account.id, code_hash, attempt.now):
+        case SmsFinding.RIGHT:
+            return Right("SMS passcode")
+        case SmsFinding.USED:
+            return Used("the SMS passcode was already used")
+        case SmsFinding.EXPIRED:
+            return Wrong("the SMS passcode has expired")
+        case SmsFinding.UNKNOWN:
+            return None
 
 
 def _try_bypass(
