@@ -22,7 +22,7 @@ from authproxy.ldap.reading import Reading
 from authproxy.ldap.requests import Extended, SaslBind, SimpleBind
 from authproxy.ldap.responses import Code, Result
 from authproxy.ldap.section import FrontSection
-from authproxy.ldap.stream import Head, read_head
+from authproxy.ldap.stream import Head, head_of
 from authproxy.ldap.upstream import Upstream
 from authproxy.model import Accept, AuthRequest, Reason, Reject, Trail, new_login_id
 
@@ -135,7 +135,7 @@ class Conversation:
         self._client.goodbye(Code.PROTOCOL_ERROR, str(error))
 
     def _begin(self, frame: bytes) -> None:
-        head = read_head(frame, 0)
+        head = head_of(frame)
         if head.tag not in REQUESTS or head.message_id <= 0:
             raise BerError(f"0x{head.tag:02x} is no request" if head.message_id > 0 else "message ID 0")
         match head.tag:
@@ -272,7 +272,7 @@ class Conversation:
 
     def _look_ahead(self, attempt: BindAttempt, frame: bytes) -> None:
         """What a client sends while its login is being decided waits; but it may say that it has lost interest."""
-        head = read_head(frame, 0)
+        head = head_of(frame)
         match head.tag:
             case messages.UNBIND_REQUEST:
                 self.end()

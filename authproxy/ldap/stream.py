@@ -24,20 +24,29 @@ class Head(NamedTuple):
 def read_head(data: bytes, at: int) -> Head:
     """Of the message that begins at ``at``, of which 20 bytes are always enough. Raises BerError, Incomplete."""
     try:
-        tag, start, size = _header(data, at)
-        kind, begin, length = _header(data, start)
-        after = begin + length
-        operation = data[after]
+        start, size = _header(data, at, ber.SEQUENCE)
+        begin, length = _header(data, start, ber.INTEGER)
+        if length > 8 or begin + length >= start + size:
+            raise BerError("a message without a message ID or an operation")
+        tag = data[begin + length]
     except IndexError:
         raise Incomplete(len(data) + 1) from None
-    if tag != ber.SEQUENCE or kind != ber.INTEGER or after >= start + size:
+    return Head(ber.number(data, begin, begin + length), tag, start + size - at)
+
+
+def head_of(frame: bytes) -> Head:
+    """Of a whole message. Raises BerError."""
+    try:
+        return read_head(frame, 0)
+    except Incomplete:
+        raise BerError("a message that holds no operation") from None
+
+
+def _header(data: bytes, at: int, tag: int) -> tuple[int, int]:
+    """``(start, size)`` of an element that need not be there in full. Raises IndexError, BerError."""
+    if data[at] != tag:
         raise BerError("not an LDAP message")
-    return Head(ber.number(data, begin, after), operation, start + size - at)
-
-
-def _header(data: bytes, at: int) -> tuple[int, int, int]:
-    """``(tag, start, size)`` of an element that need not be there in full. Raises IndexError, BerError."""
-    tag, size, start = data[at], data[at + 1], at + 2
+    size, start = data[at + 1], at + 2
     if size >= 128:
         count = size & 0x7F
         if not 1 <= count <= 4:
@@ -46,7 +55,7 @@ def _header(data: bytes, at: int) -> tuple[int, int, int]:
         if start > len(data):
             raise IndexError
         size = int.from_bytes(data[at + 2 : start], "big")
-    return tag, start, size
+    return start, size
 
 
 class Passing(NamedTuple):
