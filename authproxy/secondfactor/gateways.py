@@ -139,6 +139,7 @@ class Gateways:
 
     calls: Calls | None = None
     texts: Texts | None = None
+    frauds: FraudAlert | None = None
 
     @property
     def lines(self) -> Lines:

@@ -13,11 +13,13 @@ _LONG = {Factor.PUSH: "Push to {}", Factor.PHONE: "Phone call to {}", Factor.SMS
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One line of the menu. ``number`` counts the user's devices for this factor; ``device`` is its name."""
+    """One line of the menu. ``number`` counts the user's devices for this factor; ``device`` is its name;
+    ``next_digit`` how the next SMS passcode on it begins, if one is open."""
 
     factor: Factor
     number: int
     device: str
+    next_digit: str = ""
 
     def typed(self) -> Choice:
         return Choice(self.factor, self.number)
@@ -31,11 +33,14 @@ def menu_text(username: str, options: Sequence[Option], takes_passcode: bool, pr
     if not options:
         return f"{header}\n\nEnter a passcode"
     asked = "Enter a passcode or select" if takes_passcode else "Select"
-    lines = [
-        f" {n}. {_LONG[option.factor].format(_printable(option.device))}" for n, option in enumerate(options, 1)
-    ]
+    lines = [f" {n}. {_line(option)}" for n, option in enumerate(options, 1)]
     last = f"{'Passcode or option' if takes_passcode else 'Option'} (1-{len(options)})"
     return "\n".join([header, "", f"{asked} one of the following options:", "", *lines, "", last])
+
+
+def _line(option: Option) -> str:
+    hint = f" (next code starts with: {option.next_digit})" if option.next_digit else ""
+    return _LONG[option.factor].format(_printable(option.device)) + hint
 
 
 def _short(options: Sequence[Option], takes_passcode: bool) -> str:
@@ -52,11 +57,18 @@ def _printable(text: str) -> str:
 
 def read_answer(reply: str, options: Sequence[Option]) -> Typed | None:
     """An option's number, a factor's name or a passcode; None if it is nothing of that."""
-    word = reply.strip()
-    if word.isascii() and word.isdigit() and len(word) <= 2:
-        number = int(word)
-        return options[number - 1].typed() if 1 <= number <= len(options) else None
-    typed = read_factor(word)
+    position = read_position(reply, len(options))
+    if position is not None:
+        return options[position - 1].typed()
+    typed = read_factor(reply.strip())
     if isinstance(typed, Choice | Passcode):
         return typed
     return None
+
+
+def read_position(reply: str, count: int) -> int | None:
+    """Which of ``count`` lines, from 1; None if it is the number of none."""
+    word = reply.strip()
+    if not (word.isascii() and word.isdigit() and len(word) <= 2):
+        return None
+    return int(word) if 1 <= int(word) <= count else None

@@ -6,8 +6,8 @@ A new batch ends the one before. All of this runs in the writer's thread.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -55,15 +55,6 @@ class NextCode:
     first_digit: str
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """``hashes`` belong to ``codes``, in order. ``expires``: None until the next batch."""
-
-    codes: tuple[str, ...] = field(repr=False)
-    hashes: tuple[bytes, ...] = field(repr=False)
-    expires: float | None
-
-
 class SmsFinding(Enum):
     RIGHT = "right, and used up"
     USED = "used before"
@@ -84,9 +75,17 @@ def hashed(code: str) -> str:
     return f"sms {code}"
 
 
-def store_batch(connection: Connection, user_id: str, phone_id: str, batch: Batch, now: float) -> None:
+def store_batch(
+    connection: Connection,
+    user_id: str,
+    phone_id: str,
+    hashes: Mapping[str, bytes],
+    now: float,
+    expires: float | None,
+) -> None:
+    """``hashes``: each code's, in order. ``expires``: None: until the next batch."""
     connection.execute(_FORGET, {"owner": user_id})
-    for position, (code, code_hash) in enumerate(zip(batch.codes, batch.hashes, strict=True), 1):
+    for position, (code, code_hash) in enumerate(hashes.items(), 1):
         row: Parameters = {
             "owner": user_id,
             "code_hash": code_hash,
@@ -94,7 +93,7 @@ def store_batch(connection: Connection, user_id: str, phone_id: str, batch: Batc
             "first_digit": code[0],
             "position": position,
             "now": now,
-            "expires": batch.expires,
+            "expires": expires,
         }
         connection.execute(_INSERT, row)
 

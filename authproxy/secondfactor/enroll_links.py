@@ -1,0 +1,50 @@
+"""Links with which somebody enrolls who has shown a right password, but has no device yet.
+
+A link names the user and is signed: nothing is stored for it, so that logins of strangers fill no table. The page
+behind it makes the user if there is none, and refuses whoever has a device already.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from collections.abc import Callable
+from typing import Final
+
+from authproxy.secondfactor.seeds import SeedBox
+
+VALID_SECONDS: Final = 3600
+_PURPOSE = "enrollment links"
+_MAC, _TIME = 16, 5
+
+
+class EnrollLinks:
+    def __init__(self, seeds: SeedBox, base_url: str, now: Callable[[], float]) -> None:
+        """``base_url``: ``https://host[:port]``. ``now``: epoch seconds."""
+        self._key = seeds.derived(_PURPOSE)
+        self._base_url = base_url
+        self._now = now
+
+    def link(self, username: str) -> str:
+        """``username``: normalized. Good for an hour."""
+        return f"{self._base_url}/enroll/{self.ticket(username)}"
+
+    def ticket(self, username: str) -> str:
+        """What the link ends with."""
+        signed = int(self._now() + VALID_SECONDS).to_bytes(_TIME) + username.encode("utf-8", "replace")
+        return base64.urlsafe_b64encode(self._mac(signed) + signed).rstrip(b"=").decode()
+
+    def read(self, ticket: str) -> str | None:
+        """Whose it is; None: forged, damaged or expired."""
+        try:
+            blob = base64.b64decode(ticket.encode() + b"=" * (-len(ticket) % 4), b"-_", validate=True)
+            mac, signed = blob[:_MAC], blob[_MAC:]
+            username = signed[_TIME:].decode()
+        except ValueError:
+            return None
+        if not hmac.compare_digest(mac, self._mac(signed)) or int.from_bytes(signed[:_TIME]) <= self._now():
+            return None
+        return username
+
+    def _mac(self, signed: bytes) -> bytes:
+        return hmac.digest(self._key, signed, "sha256")[:_MAC]

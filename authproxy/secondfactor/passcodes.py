@@ -1,0 +1,62 @@
+"""A passcode from the attempt to the verdict: verification, strikes and lockout in one job on the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from authproxy.config.settings import ServiceSettings
+from authproxy.model import Allowed, Factor, Reason, Refused
+from authproxy.secondfactor.account import Account, note_login, note_strikes
+from authproxy.secondfactor.admission import Admission
+from authproxy.secondfactor.lockout import LockoutRule
+from authproxy.secondfactor.verification import Attempt, Right, Seals, Used, Wrong, verify
+from authproxy.store.statements import Connection
+from authproxy.store.writer import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """``has_locked``: this was the attempt that locked the user out."""
+
+    verdict: Allowed | Refused
+    has_locked: bool = False
+
+
+class Passcodes:
+    def __init__(self, settings: ServiceSettings, seals: Seals, admission: Admission) -> None:
+        self._settings = settings
+        self._seals = seals
+        self._admission = admission
+        self._rule = LockoutRule(settings.lockout_after, settings.lockout_seconds)
+
+    def trying(self, name: str, code: str, factors: Sequence[Factor], now: float) -> Job[Tried]:
+        """Everything about a passcode in one transaction, so that a login costs one commit."""
+        settings = self._settings
+        tokens = Factor.PASSCODE in factors
+        attempt = Attempt(code, now, tokens, settings.totp_window, settings.hotp_window)
+
+        def job(connection: Connection) -> Tried:
+            account = self._admission.judge(connection, name, now)
+            if not isinstance(account, Account):
+                return Tried(account)
+            match verify(connection, account, attempt, self._seals):
+                case Right(factor, device):
+                    note_login(connection, account, now)
+                    return Tried(Allowed(factor, device=device))
+                case Used(detail):
+                    return Tried(Refused(Reason.REUSED_PASSCODE, factor="passcode", detail=detail))
+                case Wrong(detail, is_strike):
+                    locked = self.strike(connection, account, now) if is_strike else ""
+                    reason = Reason.BAD_PASSCODE if tokens else Reason.FACTOR_NOT_ALLOWED
+                    return Tried(Refused(reason, factor="passcode", detail=detail + locked), locked != "")
+
+        return job
+
+    def strike(self, connection: Connection, account: Account, now: float) -> str:
+        """One more wrong code. What to add to the detail when it locks the user out, else nothing."""
+        strikes = self._rule.strike(account.strikes, now)
+        note_strikes(connection, account, strikes)
+        if strikes.locked_until is None:
+            return ""
+        return f"; {strikes.failures} wrong in a row: locked out for {self._settings.lockout_seconds} s"
