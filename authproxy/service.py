@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import secrets
 import socket
 import time
@@ -15,6 +16,8 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from authproxy.apiclient.client import ApiClient, Keys
+from authproxy.apiclient.https import HttpsHost, HttpsPeer
 from authproxy.authenticator import Authenticator
 from authproxy.config.settings import (
     AdClientSettings,
@@ -24,12 +27,14 @@ from authproxy.config.settings import (
     MainSettings,
     RadiusClientSettings,
     RadiusServerSettings,
+    RemoteSettings,
     ServerMode,
     ServiceSettings,
     Settings,
 )
 from authproxy.deadlines import Deadlines
 from authproxy.errors import StoreUnavailable
+from authproxy.httpproxy.door import HttpProxy
 from authproxy.ldap.binds import BindRules
 from authproxy.ldap.server import LdapServer
 from authproxy.log import LineFile
@@ -49,6 +54,8 @@ from authproxy.radius.server import RadiusServer
 from authproxy.secondfactor.local import LocalSecondFactor
 from authproxy.secondfactor.push import PushDesk
 from authproxy.secondfactor.remembered import RememberedBinds
+from authproxy.secondfactor.remote import RemoteRules, RemoteSecondFactor
+from authproxy.secondfactor.remote_service import RemoteService
 from authproxy.secondfactor.seeds import SeedBox
 from authproxy.secondfactor.wakeup import listen as wakeup_listen
 from authproxy.store.challenges import StoreChallenges
@@ -61,6 +68,7 @@ from authproxy.typed import Appended, FieldReader, WholeFactor, WholePassword
 _log = Logger()
 _PRUNE_EVERY = 6 * 3600.0
 _DAY = 86_400.0
+_API_SECONDS = 15.0  # api_timeout=0
 
 
 @dataclass(slots=True)
@@ -90,6 +98,7 @@ def build(settings: Settings, seed_key: bytes, reactor: Reactor) -> Service:
     service = Service(Metrics(), embedded.pushes, closers=closers)
     events = _auth_events(settings.main, closers)
     primaries = Primaries(settings, dictionary, service.metrics, reactor, closers)
+    second_factors = SecondFactors(embedded, reactor, closers)
     pipelines = Pipelines(embedded, service.metrics, events, reactor, closers)
     for section in settings.radius_servers:
         authenticator = pipelines.authenticator(
@@ -97,7 +106,7 @@ def build(settings: Settings, seed_key: bytes, reactor: Reactor) -> Service:
             rules_of(section),
             field_reader_of(section, has_primary=primaries.client_of(section) is not None),
             primaries.primary_of(section),
-            embedded.second_factor(section.application or section.name),
+            second_factors.of(section),
         )
         relay = primaries.pass_through(section)
         only_pap = primaries.why_only_pap(section, relay)
@@ -105,17 +114,21 @@ def build(settings: Settings, seed_key: bytes, reactor: Reactor) -> Service:
         service.ports.append(open_port(reactor, section.interface, section.port, server))
     for ldap_section in settings.ldap_servers:
         directory = primaries.directory_of(ldap_section)
-        second_factor = embedded.second_factor(ldap_section.application or ldap_section.name)
+        second_factor = second_factors.of(ldap_section)
         ldap_server = _ldap_server(ldap_section, directory, second_factor, pipelines, service.metrics, reactor)
         closers.append(ldap_server.close)
         service.ports += ldap_server.listen(reactor)
+    for proxy_section in settings.http_proxies:
+        proxy = HttpProxy(proxy_section, reactor, reactor)
+        closers.append(proxy.close)
+        service.ports.append(proxy.listen())
     return service
 
 
 def _ldap_server(
     section: LdapServerSettings,
     client: Directory,
-    second_factor: LocalSecondFactor,
+    second_factor: LocalSecondFactor | RemoteSecondFactor,
     pipelines: Pipelines,
     metrics: Metrics,
     reactor: Reactor,
@@ -291,6 +304,38 @@ class Primaries:
             )
             self._closers.append(upstream.close)
         return self._upstreams[client.name]
+
+
+# ---------------------------------------------------------------- who asks for the second factor
+
+
+class SecondFactors:
+    """The embedded service, or the remote one that a section has keys for."""
+
+    def __init__(self, embedded: Embedded, reactor: Reactor, closers: list[Callable[[], object]]) -> None:
+        self._embedded = embedded
+        self._reactor = reactor
+        self._closers = closers
+        self._clients: dict[RemoteSettings, ApiClient] = {}
+
+    def of(self, section: RadiusServerSettings | LdapServerSettings) -> LocalSecondFactor | RemoteSecondFactor:
+        if section.remote is None:
+            return self._embedded.second_factor(section.application or section.name)
+        seconds = section.api_timeout or min(_API_SECONDS, section.appliance_timeout / 2)
+        service = RemoteService(section.name, self._client(section.remote), seconds, self._reactor)
+        shown = section.application if section.application != section.name else ""
+        rules = RemoteRules(section.remote.sends_directory_name, shown, socket.gethostname())
+        return RemoteSecondFactor(service, rules)
+
+    def _client(self, remote: RemoteSettings) -> ApiClient:
+        """Sections with the same keys share connections."""
+        if remote not in self._clients:
+            host = HttpsHost(remote.api_host, remote.api_port, remote.http_ca_certs_file, remote.http_proxy)
+            peer = HttpsPeer(host)
+            self._closers.append(peer.close)
+            keys = Keys(remote.ikey, remote.skey, remote.api_host, remote.signature_version)
+            self._clients[remote] = ApiClient(keys, peer, self._reactor, time.time, random.random)
+        return self._clients[remote]
 
 
 # ---------------------------------------------------------------- the embedded service

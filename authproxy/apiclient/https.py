@@ -33,12 +33,12 @@ _NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aio
 @dataclass(frozen=True, slots=True)
 class HttpsHost:
     """Where it is and how to get there. ``authorities``: PEM file of those trusted; None: those of the operating
-    system. ``proxy``: URL of an HTTP proxy that can CONNECT, or nothing."""
+    system. ``proxy``: host and port of an HTTP proxy that can CONNECT."""
 
     host: str
     port: int = 443
     authorities: Path | None = None
-    proxy: str = ""
+    proxy: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,7 @@ class HttpsPeer:
     def __init__(self, host: HttpsHost) -> None:
         """Raises ConfigError when the file of authorities can't be used."""
         self._host = host
+        self._proxy = URL.build(scheme="http", host=host.proxy[0], port=host.proxy[1]) if host.proxy else None
         self._tls = _tls_context(host.authorities)
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
@@ -100,7 +101,7 @@ class HttpsPeer:
             data=request.body or None,
             headers=request.headers,
             timeout=limits,
-            proxy=self._host.proxy or None,
+            proxy=self._proxy,
             allow_redirects=False,
         ) as response:
             body = bytearray()

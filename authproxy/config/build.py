@@ -7,7 +7,7 @@ from pathlib import Path
 
 from authproxy.config import ini
 from authproxy.config.build_clients import client
-from authproxy.config.build_servers import MODES, ldap_server, radius_server
+from authproxy.config.build_servers import MODES, http_proxy, ldap_server, radius_server
 from authproxy.config.build_web import web
 from authproxy.config.check_files import check_files
 from authproxy.config.options import SEED_KEY, BadValue
@@ -110,14 +110,17 @@ def settings(checked: Checked, reveal: Reveal | None, places: Places) -> Setting
         service=_service(checked.service, secrets, places),
         clients=clients,
         radius_servers=tuple(
-            radius_server(section, only_client, secrets)
+            radius_server(section, only_client, secrets, places)
             for section in checked.sections
             if section.type.name in MODES and section.is_served
         ),
         ldap_servers=tuple(
-            ldap_server(section, only_client, places)
+            ldap_server(section, only_client, secrets, places)
             for section in checked.sections
             if section.type.name == "ldap_server_auto" and section.is_served
+        ),
+        http_proxies=tuple(
+            http_proxy(section) for section in checked.sections if section.type.name == "http_proxy"
         ),
         unsupported=tuple(section.name for section in checked.sections if not section.is_served),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from authproxy.config.build_remote import remote
 from authproxy.config.options import AddressRange
 from authproxy.config.places import Places
 from authproxy.config.reveal import Secrets
@@ -10,6 +11,7 @@ from authproxy.config.settings import (
     Appliance,
     EapIdentity,
     Failmode,
+    HttpProxySettings,
     LdapServerSettings,
     RadiusServerSettings,
     RequireMessageAuthenticator,
@@ -26,7 +28,9 @@ MODES = {
 }
 
 
-def radius_server(section: SectionValues, client: str | None, secrets: Secrets) -> RadiusServerSettings:
+def radius_server(
+    section: SectionValues, client: str | None, secrets: Secrets, places: Places
+) -> RadiusServerSettings:
     """``client``: the only client section there is, for a server that names none."""
     mode = MODES[section.type.name]
     named = section.text("client").lower() or client
@@ -41,6 +45,7 @@ def radius_server(section: SectionValues, client: str | None, secrets: Secrets) 
         interface=section.text("interface"),
         port=section.integer("port"),
         application=section.text("application") or section.name,
+        remote=remote(section, secrets, places),
         failmode=Failmode(section.text("failmode")),
         factors=tuple(Factor(name) for name in section.names("factors")),
         delimiter=section.text("delimiter") if "delimiter" in known else ",",
@@ -76,7 +81,9 @@ def _appliances(section: SectionValues, secrets: Secrets) -> tuple[Appliance, ..
 # ---------------------------------------------------------------- LDAP
 
 
-def ldap_server(section: SectionValues, client: str | None, places: Places) -> LdapServerSettings:
+def ldap_server(
+    section: SectionValues, client: str | None, secrets: Secrets, places: Places
+) -> LdapServerSettings:
     """``client``: as above."""
     certificate, key = section.optional_text("ssl_cert_path"), section.optional_text("ssl_key_path")
     oldest = section.text("minimum_tls_version")
@@ -91,6 +98,7 @@ def ldap_server(section: SectionValues, client: str | None, places: Places) -> L
         minimum_tls_version=oldest if oldest == "tls1.3" else "tls1.2",
         cipher_list=section.optional_text("cipher_list"),
         application=section.text("application") or section.name,
+        remote=remote(section, secrets, places),
         failmode=Failmode(section.text("failmode")),
         factors=tuple(Factor(name) for name in section.names("factors")),
         delimiter=section.text("delimiter"),
@@ -109,6 +117,20 @@ def ldap_server(section: SectionValues, client: str | None, places: Places) -> L
         max_connections_per_client=section.integer("max_connections_per_client"),
         appliance_timeout=section.seconds("appliance_timeout"),
         api_timeout=section.seconds("api_timeout"),
+        debug=section.flag("debug"),
+    )
+
+
+# ---------------------------------------------------------------- HTTP proxy
+
+
+def http_proxy(section: SectionValues) -> HttpProxySettings:
+    return HttpProxySettings(
+        name=section.name,
+        api_host=section.text("api_host").lower(),
+        port=section.integer("port"),
+        interface=section.text("interface"),
+        client_ips=_spans(section, "client_ip"),
         debug=section.flag("debug"),
     )
 

@@ -30,12 +30,16 @@ def check_remote_keys(section: SectionValues, findings: Findings) -> None:
             wanted = f"{name}=, or none of ikey, skey and api_host for the embedded service"
             findings.error(section.line, section.name, name, message, wanted=wanted)
     check_key_lengths(section, findings)
-    if not section.type.pending and len(given) == len(keys):
-        message = (
-            "section is not started: remote second-factor services (ikey, skey, api_host) are not supported yet; "
-            "without these keys it uses the embedded service"
-        )
-        findings.warning(section.line, section.name, "", message)
+    _timeouts(section, findings)
+
+
+def _timeouts(section: SectionValues, findings: Findings) -> None:
+    """``failmode=safe`` must come to its turn before the login is rejected for being late."""
+    longest, end = section.seconds("api_timeout"), section.seconds("appliance_timeout")
+    if longest >= end and section.text("failmode") == "safe":
+        message = "failmode=safe has no effect: the login is rejected at the end of appliance_timeout before"
+        found, wanted = f"{longest:g} s", f"less than appliance_timeout, {end:g} s"
+        findings.warning(section.line_of("api_timeout"), section.name, "api_timeout", message, found, wanted)
 
 
 def check_key_lengths(section: SectionValues, findings: Findings) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from authproxy.config.schema import Form, Option, SectionType, Shape
 from authproxy.config.schema_global import MAIN
-from authproxy.config.schema_shared import KEYS, RADIUS_SERVER
+from authproxy.config.schema_shared import RADIUS_SERVER
 from authproxy.config.sections import SECTION_TYPES
 
 EXAMPLE = Path("conf/authproxy.cfg.example")
@@ -51,18 +51,22 @@ _LIVE = {
 # What stands behind an option that has neither a default nor a value above.
 _SAMPLES = {
     "allow_sasl_mechanisms": "PLAIN",
-    "api_host": "local",
+    "api_host": "api-XXXXXXXX.duosecurity.com",
     "application": "VPN",
     "base_url": "https://mfa.example.com:8443",
     "bind_dn": "CN=svc-authproxy,OU=Services,DC=example,DC=com",
     "cipher_list": "ECDHE+AESGCM:ECDHE+CHACHA20",
     "client": "ad_client",
+    "client_ip": "192.0.2.0/24",
     "database": "postgresql://authproxy:PASSWORD@db.example.com/authproxy",
     "dictionary_dir": "/etc/freeradius/3.0",
     "exempt_ou": "CN=svc-wiki,OU=Services,DC=example,DC=com",
     "exempt_username": "backup-operator",
     "gnupg_home": "/var/lib/authproxy/gnupg",
     "host": "192.0.2.20",
+    "http_ca_certs_file": "service-ca.pem",
+    "http_proxy_host": "proxy.example.com",
+    "ikey": "DIXXXXXXXXXXXXXXXXXX",
     "interface": "192.0.2.1",
     "keytab": "/etc/authproxy/svc-authproxy.keytab",
     "ldap_filter": "(department=IT)",
@@ -81,6 +85,7 @@ _SAMPLES = {
     "seed_key": "",
     "service_account_password": "change-me",
     "service_account_username": "svc-authproxy@example.com",
+    "skey": "change-me",
     "ssl_ca_certs_file": "directory-ca.pem",
     "ssl_cert_path": "server.pem",
     "ssl_key_path": "server.key",
@@ -88,8 +93,6 @@ _SAMPLES = {
     "support_gpg_recipient": "support@example.com",
     "trusted_proxies": "192.0.2.6",
 }
-
-_UNUSED_IN_EXAMPLE = frozenset(option.name for option in KEYS)
 
 
 def example() -> str:
@@ -115,7 +118,7 @@ def _example_section(section: SectionType, *, leave_out_shared: bool) -> Iterato
         yield "; It takes the options of [radius_server_auto] up to debug, and these:"
     for option in section.options:
         shared = leave_out_shared and option in RADIUS_SERVER
-        if not (shared or option.pending or option.name in _UNUSED_IN_EXAMPLE):
+        if not (shared or option.pending):
             yield from _example_option(option, live or {})
 
 

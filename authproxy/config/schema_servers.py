@@ -15,11 +15,10 @@ from authproxy.config.schema_shared import (
     FACTORS,
     FAILMODE,
     INTERFACE,
-    KEYS,
     OUTBOUND,
     PROMPT_FORMAT,
     RADIUS_SERVER,
-    REMOTE,
+    REMOTE_SERVICE,
     SERVICE_ACCOUNT,
     TLS_VERSION,
     TYPED,
@@ -172,9 +171,7 @@ LDAP_SERVER_AUTO = SectionType(
             "name of this application in the embedded service",
             default_note="the section's name",
         ),
-        *KEYS,
-        Option("api_port", kind.PORT, "port of the remote service", "443", pending=REMOTE),
-        *OUTBOUND,
+        *REMOTE_SERVICE,
         DEBUG,
     ),
 )
@@ -186,13 +183,12 @@ HTTP_PROXY = SectionType(
     Role.OTHER,
     "HTTP CONNECT proxy through which other software reaches Duo.",
     (
-        Option("api_host", kind.HOST, "the only host that may be reached"),
+        Option("api_host", kind.HOST, "the only host that may be reached, at port 443", required=True),
         Option("port", kind.PORT, "TCP port to listen on", "80"),
         Option("client_ip", kind.ADDRESS_RANGES, "addresses that may use it", default_note="every address"),
         INTERFACE,
         DEBUG,
     ),
-    pending="an HTTP proxy is not provided; keep Duo's own proxy for this section",
 )
 CLOUD = SectionType(
     "cloud",

@@ -6,7 +6,6 @@ from authproxy.config import options as kind
 from authproxy.config.schema import Option, Shape
 
 NOT_YET = "not supported yet"
-REMOTE = "second factors of a remote service are not supported yet"
 
 DEBUG = Option(
     "debug", kind.BOOLEAN, "log each step and attribute by name; not for permanent use", "false", inherited=True
@@ -43,28 +42,38 @@ OUTBOUND = (
         "HTTP CONNECT proxy for outgoing HTTPS",
         default_note="none",
         inherited=True,
-        pending=REMOTE,
     ),
-    Option("http_proxy_port", kind.PORT, "port of that proxy", "80", inherited=True, pending=REMOTE),
+    Option("http_proxy_port", kind.PORT, "port of that proxy", "80", inherited=True),
     Option(
         "http_ca_certs_file",
         kind.PATH,
         "PEM file of the authorities trusted for outgoing HTTPS",
         default_note="the operating system's",
         inherited=True,
-        pending=REMOTE,
     ),
 )
 KEYS = (
     Option(
         "ikey",
         kind.TEXT,
-        "key of a remote service; a section with it is not started yet, without it the embedded service is used",
+        "key of a remote service, Duo's cloud or another authproxy; without it the embedded service is used",
     ),
     Option("skey", kind.SECRET, "secret key that belongs to ikey", secret=True),
     Option(
         "api_host", kind.API_HOST, "host of the remote service; local: the embedded service", default_note="local"
     ),
+)
+REMOTE_SERVICE = (
+    *KEYS,
+    Option("api_port", kind.PORT, "port of the remote service", "443"),
+    Option("api_signature", kind.one_of("v5", "v2"), "how requests to the remote service are signed", "v5"),
+    Option(
+        "api_username",
+        kind.one_of("typed", "directory"),
+        "the name that the remote service is told: as typed, or as the directory spells it",
+        "typed",
+    ),
+    *OUTBOUND,
 )
 SERVICE_ACCOUNT = (
     Option("service_account_username", kind.TEXT, "account for directory lookups"),
@@ -108,7 +117,8 @@ EAP_IDENTITY = Option(
 API_TIMEOUT = Option(
     "api_timeout",
     kind.seconds(0, 600),
-    "longest wait for the second-factor service in seconds, then failmode decides; 0: no limit of its own",
+    "longest wait for an answer of the remote service in seconds, then failmode decides; "
+    "0: 15 seconds, or half of appliance_timeout if that is less",
     "0",
 )
 PROMPT_FORMAT = Option(
@@ -166,8 +176,6 @@ RADIUS_SERVER = (
         "name of this application in the embedded service",
         default_note="the section's name",
     ),
-    *KEYS,
-    Option("api_port", kind.PORT, "port of the remote service", "443", pending=REMOTE),
-    *OUTBOUND,
+    *REMOTE_SERVICE,
     DEBUG,
 )

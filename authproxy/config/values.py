@@ -114,7 +114,7 @@ class SectionValues:
     @property
     def is_served(self) -> bool:
         """Whether the section does anything yet."""
-        return not self.type.pending and ("ikey" not in self.type.by_name or self.is_local)
+        return not self.type.pending
 
 
 @dataclass(frozen=True, slots=True)

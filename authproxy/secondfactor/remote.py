@@ -44,7 +44,6 @@ class RemoteRules:
     """How a section uses the service. ``sends_directory_name``: users are named as the directory spells them, not
     as they typed. ``application``: shown with a push, where it is not empty. ``hostname``: of this host."""
 
-    offers_enrollment: bool = True
     sends_directory_name: bool = False
     application: str = ""
     hostname: str = ""
@@ -93,6 +92,14 @@ class RemoteSecondFactor:
             )
         return await self._factor(replace(login, ask=replace(login.ask, typed=typed)), devices)
 
+    async def is_welcome(self, who: Identity) -> bool:
+        """Whether the service still knows the user as one who may log in with a second factor.
+
+        Raises SecondFactorUnavailable.
+        """
+        found = await self._service.preauth({"username": who.username})
+        return isinstance(found, Preauth) and found.result == "auth"
+
     def _name(self, who: Identity, request: AuthRequest) -> str:
         """LDAP clients type a DN: what the directory calls the user is then the only name there is."""
         return who.username if self._rules.sends_directory_name or request.dn else request.login_name
@@ -117,7 +124,7 @@ class RemoteSecondFactor:
 
     def _enroll(self, login: _Login, found: Preauth) -> Verdict:
         text = f"{found.message or 'Enroll a device to go on.'} {found.enroll_portal_url}".strip()
-        if not (login.ask.can_prompt and self._rules.offers_enrollment and login.prompts < _MOST_PROMPTS):
+        if not (login.ask.can_enroll and login.prompts < _MOST_PROMPTS):
             return Refused(Reason.NOT_ENROLLED, text, detail=found.message)
         return Prompt(f"{text}\n\nThen enter anything to go on", _resume("enroll", login, ()))
 
@@ -234,6 +241,7 @@ def _resume(kind: str, login: _Login, devices: Sequence[ApiDevice]) -> dict[str,
     return {
         "kind": kind,
         "factors": [str(factor) for factor in login.ask.factors],
+        "can_enroll": login.ask.can_enroll,
         "format": login.ask.prompt_format,
         "prompts": login.prompts + 1,
         "devices": to_json(devices),
@@ -245,4 +253,5 @@ def _resumed(name: str, resume: Mapping[str, JsonValue], request: AuthRequest) -
     assert isinstance(factors, list)
     assert isinstance(prompts, int)
     allowed = tuple(Factor(str(factor)) for factor in factors)
-    return _Login(name, Ask(None, allowed, True, str(resume["format"])), request, prompts)
+    ask = Ask(None, allowed, True, str(resume["format"]), resume["can_enroll"] is True)
+    return _Login(name, ask, request, prompts)

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+import trustme
 
 from authproxy.config.build import InvalidConfig, key_places, load, load_with_problems
 from authproxy.config.settings import (
@@ -18,6 +19,7 @@ from authproxy.config.settings import (
     Failmode,
     RadiusClientSettings,
     RadiusServerSettings,
+    RemoteSettings,
     RequireMessageAuthenticator,
     ServerMode,
     Settings,
@@ -254,7 +256,7 @@ def test_sections_that_are_not_served_are_listed_and_their_secrets_left_alone(wr
         DIRECTORY
         + SERVER
         + """
-[radius_server_auto2]
+[radius_server_eap]
 port=1645
 ikey=DIABCDEFGHIJKLMNOPQR
 skey_protected=AQAAANCM
@@ -272,9 +274,44 @@ from=x@example
     )
     settings, problems = load_with_problems(path)
     assert [server.name for server in settings.radius_servers] == ["radius_server_auto"]
-    assert settings.unsupported == ("radius_server_auto2", "cloud", "mail")
-    assert sum("section has no effect" in problem.message for problem in problems) == 2
-    assert sum("section is not started" in problem.message for problem in problems) == 1
+    assert settings.unsupported == ("radius_server_eap", "cloud", "mail")
+    assert sum("section has no effect" in problem.message for problem in problems) == 3
+
+
+def test_a_section_with_keys_uses_that_service(write: Write, tmp_path: Path) -> None:
+    authorities = tmp_path / "conf" / "ca.pem"
+    path = write(
+        "[main]\nhttp_proxy_host=proxy.example\n"
+        + DIRECTORY
+        + SERVER
+        + "ikey=DIABCDEFGHIJKLMNOPQR\nskey=s\napi_host=API-1.second.example\napi_signature=V2\n"
+        "http_ca_certs_file=ca.pem\napi_username=directory\n"
+    )
+    authorities.write_bytes(trustme.CA().cert_pem.bytes())
+    (server,) = load(path).radius_servers
+    assert server.remote == RemoteSettings(
+        ikey="DIABCDEFGHIJKLMNOPQR",
+        skey=Secret("s"),
+        api_host="api-1.second.example",
+        signature_version=2,
+        sends_directory_name=True,
+        http_proxy=("proxy.example", 80),
+        http_ca_certs_file=authorities,
+    )
+
+
+def test_failmode_safe_must_come_to_its_turn(write: Write) -> None:
+    keys = "ikey=DIABCDEFGHIJKLMNOPQR\nskey=s\napi_host=api-1.second.example\n"
+    _, problems = load_with_problems(write(DIRECTORY + SERVER + keys + "api_timeout=55\n"))
+    (found,) = [problem for problem in problems if problem.key == "api_timeout"]
+    assert "failmode=safe has no effect" in found.message
+
+
+def test_an_http_proxy_knows_its_host_and_its_clients(write: Write) -> None:
+    section = "[http_proxy]\napi_host=API-1.second.example\nclient_ip=192.0.2.0/30\nport=8080\n"
+    (proxy,) = load(write(DIRECTORY + SERVER + section)).http_proxies
+    assert (proxy.api_host, proxy.port) == ("api-1.second.example", 8080)
+    assert proxy.client_ips == ((ip_address("192.0.2.0"), ip_address("192.0.2.3")),)
 
 
 def test_api_host_local_is_the_embedded_service(write: Write) -> None:
