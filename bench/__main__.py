@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import login, pending_push, startup
+from bench import login, peap, pending_push, startup
 
 
 def main() -> None:
@@ -12,7 +12,10 @@ def main() -> None:
     scores = login.run(users=10_000, rounds=3, parallel=64)
     print("logins that wait for a push", flush=True)
     waits = pending_push.run()
-    print("\n" + "\n".join((login.table(scores), startup.table(ready), pending_push.table(waits))))
+    print("PEAP logins relayed to an upstream server", flush=True)
+    relayed = peap.run()
+    tables = (login.table(scores), startup.table(ready), pending_push.table(waits), peap.table(relayed))
+    print("\n" + "\n".join(tables))
 
 
 if __name__ == "__main__":

@@ -39,8 +39,7 @@ class Process:
 
     def cpu(self) -> float:
         """User and system seconds so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICK
+        return cpu_of(self.pid)
 
     def rss(self, peak: bool = False) -> float:
         """Megabytes (10^6 bytes) in memory; the most it ever had with ``peak``."""
@@ -59,6 +58,12 @@ class Process:
             return
         self._popen.kill()
         self._popen.wait()
+
+
+def cpu_of(pid: int) -> float:
+    """User and system seconds that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICK
 
 
 def free_port(kind: int) -> int:

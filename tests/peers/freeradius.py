@@ -238,6 +238,11 @@ class FreeRadiusProcess:
                 process.kill()
                 process.wait()
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def log(self) -> str:
         files = (self._directory / "stdout", self._directory / "radius.log")
         return "".join(file.read_text("utf-8", "replace") for file in files if file.exists())
