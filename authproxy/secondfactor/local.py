@@ -1,18 +1,19 @@
-"""The embedded second factor: statuses, passcodes, the menu, pushes.
+"""The embedded second factor: statuses, passcodes, the menu, and the user's phones.
 
 What the user reads tells nothing about the account: a refusal's message depends only on what was typed and on how
-the section is set up, never on whether the user exists, is locked out or has a device. The detail is for the log.
+the section is set up, and who is not known is asked like a user without a phone. The detail is for the log.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 
 from authproxy.config.settings import ServiceSettings
 from authproxy.model import (
+    AUTO,
     Allowed,
     Ask,
     AuthRequest,
@@ -24,37 +25,61 @@ from authproxy.model import (
     Prompt,
     Reason,
     Refused,
-    Typed,
     Verdict,
 )
-from authproxy.secondfactor.account import Account, Standing, load_account, note_login, note_strikes
-from authproxy.secondfactor.gateways import AsksPush
-from authproxy.secondfactor.lockout import LockoutRule
-from authproxy.secondfactor.menu import Option, menu_text, read_answer
+from authproxy.secondfactor import prompts, verified
+from authproxy.secondfactor.account import Account
+from authproxy.secondfactor.admission import Admission
+from authproxy.secondfactor.enroll_links import EnrollLinks
+from authproxy.secondfactor.gateways import AsksPush, Gateways
+from authproxy.secondfactor.menu import menu_text
 from authproxy.secondfactor.names import normalize
-from authproxy.secondfactor.pushes import PushRequest, PushStatus, TooMany
-from authproxy.secondfactor.verification import Attempt, Right, Seals, Used, Wrong, verify
+from authproxy.secondfactor.outofband import Asking, OutOfBand
+from authproxy.secondfactor.passcodes import Passcodes
+from authproxy.secondfactor.phones import load_phones
+from authproxy.secondfactor.prompts import EnrollAsked, MenuAsked, Open, Picked, ProofAsked
+from authproxy.secondfactor.pushes import ANY_APPROVER, Target
+from authproxy.secondfactor.reach import Phone
+from authproxy.secondfactor.resolution import Reached, resolve
+from authproxy.secondfactor.sms_codes import NextCode, next_code
+from authproxy.secondfactor.verification import Seals
+from authproxy.secondfactor.wording import (
+    DENIED,
+    SMS_PROMPT,
+    code_prompt,
+    enroll_prompt,
+    number_prompt,
+    refusal_message,
+)
 from authproxy.store.statements import Connection
 from authproxy.store.writer import Writer
 
-DENIED = "Access denied."
-USE_PASSCODE = "Phone calls and SMS are not available. Enter your password, a comma, and a passcode."
-APPEND_PASSCODE = "Enter your password, a comma, and a passcode."
 _MOST_PROMPTS = 3
-_ENDS = {
-    PushStatus.DENIED: Reason.PUSH_DENIED,
-    PushStatus.FRAUD: Reason.PUSH_FRAUD,
-    PushStatus.EXPIRED: Reason.TIMED_OUT,
-    PushStatus.CANCELLED: Reason.TIMED_OUT,
-}
+_NO_GATEWAYS = Gateways()
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """The user must give a second factor. Thousands of logins hold this while they wait: no more than needed."""
+class Known:
+    """A user who must give a second factor."""
 
     user_id: str
     username: str
+    phones: tuple[Phone, ...]
+    has_generators: bool
+    next_code: NextCode | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Login:
+    """``shown``: how many prompts the user has had so far."""
+
+    who: Identity
+    ask: Ask
+    request: AuthRequest
+    shown: int = 0
+
+    def prompt(self, text: str, asked: prompts.Asked) -> Prompt:
+        return Prompt(text, prompts.to_json(Open(self.ask, self.shown + 1, asked)))
 
 
 class LocalSecondFactor:
@@ -68,198 +93,167 @@ class LocalSecondFactor:
         seals: Seals,
         pushes: AsksPush,
         now: Callable[[], float],
+        gateways: Gateways = _NO_GATEWAYS,
+        links: EnrollLinks | None = None,
     ) -> None:
-        """``now``: epoch seconds."""
+        """``now``: epoch seconds. ``links``: where to enroll, if users may do so by themselves."""
         self._application = application
-        self._settings = settings
+        self._mode = settings.username_normalization
         self._writer = writer
-        self._seals = seals
-        self._pushes = pushes
         self._now = now
-        self._rule = LockoutRule(settings.lockout_after, settings.lockout_seconds)
+        self._lines = gateways.lines
+        self._links = links if settings.new_user_policy == "enroll" else None
+        self._admission = Admission(settings.new_user_policy)
+        self._passcodes = Passcodes(settings, seals, self._admission)
+        self._ways = OutOfBand(settings, writer, seals, pushes, gateways, self._admission, now)
 
     async def begin(self, who: Identity, ask: Ask, request: AuthRequest) -> Verdict:
         """See ``model.SecondFactor``. Raises StoreUnavailable."""
-        return await self._take(who, ask, ask.typed, request, prompts=0)
+        return await self._take(_Login(who, ask, request), ask.typed)
 
     async def answer(
         self, who: Identity, resume: Mapping[str, JsonValue], reply: str, request: AuthRequest
     ) -> Verdict:
         """See ``model.SecondFactor``. Raises StoreUnavailable."""
-        ask, prompts = _from_resume(resume)
-        typed = read_answer(reply, _options(ask.factors))
-        if typed is None and prompts >= _MOST_PROMPTS:
-            return Refused(Reason.NO_PASSCODE, detail=f"{prompts} answers were neither an option nor a passcode")
-        return await self._take(who, ask, typed, request, prompts)
+        open_ = prompts.from_json(resume)
+        login = _Login(who, open_.ask, request, open_.count)
+        match open_.asked:
+            case ProofAsked() as proof:
+                return await self._prove(login, proof, reply)
+            case EnrollAsked():
+                typed = prompts.read_reply(reply, ())
+                return await self._take(login, typed if isinstance(typed, Passcode) else None)
+            case MenuAsked(lines):
+                return await self._take(login, prompts.read_reply(reply, lines))
 
-    async def is_welcome(self, who: Identity) -> bool:
-        """Whether the user is known, active or let through, and not locked out. Raises StoreUnavailable."""
-        name, now = normalize(who.username, self._settings.username_normalization), self._now()
-        standing = await self._writer.run(lambda connection: self._standing(connection, name, now, DENIED))
-        return isinstance(standing, Account) or (
-            isinstance(standing, Allowed) and standing.factor == "bypass status"
-        )
-
-    async def _take(
-        self, who: Identity, ask: Ask, typed: Typed | None, request: AuthRequest, prompts: int
-    ) -> Verdict:
-        name = normalize(who.username, self._settings.username_normalization)
+    async def _take(self, login: _Login, typed: Picked | Choice | Passcode | None) -> Verdict:
+        name = normalize(login.who.username, self._mode)
         if isinstance(typed, Passcode):
-            return await self._writer.run(self._passcode_job(name, typed.code, ask))
-        message = refusal_message(ask, typed)
-        asked = await self._look(name, message)
-        if not isinstance(asked, Asked):
-            return asked
-        if typed is None and ask.can_prompt:
-            return _prompt(who, ask, prompts + 1)
-        refused = _refuse_choice(typed or Choice(None), ask, message)
-        return refused or await self._push(asked, request, message)
+            tried = await self._writer.run(
+                self._passcodes.trying(name, typed.code, login.ask.factors, self._now())
+            )
+            return tried.verdict
+        if typed is None and login.ask.can_prompt:
+            return await self._prompt(login, name)
+        choice = Choice(typed.factor, typed.number) if isinstance(typed, Picked) else typed
+        message = refusal_message(login.ask, choice, self._lines)
+        known = await self._look(name, message)
+        if not isinstance(known, Known):
+            return known
+        reached = resolve(typed or AUTO, known.phones, login.ask.factors, self._lines, message)
+        if isinstance(reached, Refused):
+            return reached
+        return await self._reach(login, known, reached, message)
 
     # ------------------------------------------------------------ who may go on
 
-    def _look(self, name: str, message: str) -> Deferred[Asked | Allowed | Refused]:
+    def _look(self, name: str, message: str) -> Deferred[Known | Allowed | Refused]:
         now = self._now()
 
-        def job(connection: Connection) -> Asked | Allowed | Refused:
-            standing = self._standing(connection, name, now, message)
-            return Asked(standing.id, standing.username) if isinstance(standing, Account) else standing
+        def job(connection: Connection) -> Known | Allowed | Refused:
+            standing = self._admission.judge(connection, name, now, message)
+            if not isinstance(standing, Account):
+                return standing
+            phones = load_phones(connection, standing.id)
+            hint = next_code(connection, standing.id, now) if phones and self._lines.sms else None
+            return Known(standing.id, standing.username, phones, bool(standing.devices), hint)
 
         return self._writer.run(job)
 
-    def _standing(
-        self, connection: Connection, name: str, now: float, message: str
-    ) -> Account | Allowed | Refused:
-        """In the writer's thread: whether a second factor is asked of this user at all."""
-        account = load_account(connection, name)
-        if account is None:
-            if self._settings.new_user_policy == "allow":
-                return Allowed("not enrolled")
-            return Refused(Reason.NOT_ENROLLED, message, detail=f"the service knows no user {name!r}")
-        if account.standing is Standing.DISABLED:
-            return Refused(Reason.USER_DISABLED, message, detail=account.disabled_by)
-        if account.standing is Standing.BYPASS:
-            note_login(connection, account, now)
-            return Allowed("bypass status")
-        if account.strikes.is_locked(now):
-            left = round((account.strikes.locked_until or now) - now)
-            return Refused(Reason.USER_LOCKED_OUT, message, detail=f"for another {left} s")
-        return account
+    # ------------------------------------------------------------ prompts
 
-    # ------------------------------------------------------------ passcodes
+    async def _prompt(self, login: _Login, name: str) -> Verdict:
+        if login.shown >= _MOST_PROMPTS:
+            detail = f"{login.shown} answers were neither an option nor a passcode"
+            return Refused(Reason.NO_PASSCODE, detail=detail)
+        known = await self._look(name, "")
+        match known:
+            case Allowed():
+                return known
+            case Refused(reason=Reason.NOT_ENROLLED) if self._enrolls(login.ask):
+                return self._enrollment(login, name)
+            case Known(phones=(), has_generators=False) if self._enrolls(login.ask):
+                return self._enrollment(login, known.username)
+            case Refused():
+                login.request.trail.add("second factor", "hopeless", f"{known.reason}: {known.detail}")
+                return self._menu(login, None)
+            case Known():
+                return self._menu(login, known)
 
-    def _passcode_job(self, name: str, code: str, ask: Ask) -> Callable[[Connection], Verdict]:
-        """Everything about a passcode in one transaction, so that a login costs one commit."""
-        now = self._now()
-        settings = self._settings
-        tokens = Factor.PASSCODE in ask.factors
-        attempt = Attempt(code, now, tokens, settings.totp_window, settings.hotp_window)
+    def _menu(self, login: _Login, known: Known | None, above: str = "") -> Prompt:
+        ask, hint = login.ask, known.next_code if known else None
+        lines = prompts.menu_lines(known.phones if known else (), ask.factors, self._lines)
+        shown = [prompts.option(line, phone, _hint(line, hint)) for line, phone in lines]
+        text = menu_text(login.who.username, shown, Factor.PASSCODE in ask.factors, ask.prompt_format)
+        return login.prompt(f"{above}\n\n{text}" if above else text, MenuAsked(tuple(line for line, _ in lines)))
 
-        def job(connection: Connection) -> Verdict:
-            account = self._standing(connection, name, now, DENIED)
-            if not isinstance(account, Account):
-                return account
-            match verify(connection, account, attempt, self._seals):
-                case Right(factor, device):
-                    note_login(connection, account, now)
-                    return Allowed(factor, device=device)
-                case Used(detail):
-                    return Refused(Reason.REUSED_PASSCODE, factor="passcode", detail=detail)
-                case Wrong(detail, is_strike):
-                    if is_strike:
-                        detail += self._strike(connection, account, now)
-                    reason = Reason.BAD_PASSCODE if tokens else Reason.FACTOR_NOT_ALLOWED
-                    return Refused(reason, factor="passcode", detail=detail)
+    def _enrolls(self, ask: Ask) -> bool:
+        return ask.can_enroll and self._links is not None
 
-        return job
+    def _enrollment(self, login: _Login, name: str) -> Prompt:
+        assert self._links is not None
+        return login.prompt(enroll_prompt(self._links.link(name)), EnrollAsked())
 
-    def _strike(self, connection: Connection, account: Account, now: float) -> str:
-        strikes = self._rule.strike(account.strikes, now)
-        note_strikes(connection, account, strikes)
-        if strikes.locked_until is None:
-            return ""
-        return f"; {strikes.failures} wrong in a row: locked out for {self._settings.lockout_seconds} s"
+    # ------------------------------------------------------------ reaching the user
 
-    # ------------------------------------------------------------ push
+    async def _reach(self, login: _Login, known: Known, reached: Reached, message: str) -> Verdict:
+        asking = self._asking(login, known.user_id, known.username, message)
+        match reached:
+            case Reached(Factor.PUSH, None):
+                return await self._ways.push(asking, ANY_APPROVER)
+            case Reached(Factor.PUSH, Phone() as phone) if login.ask.verified_push != "none":
+                return await self._send_verified(login, asking, phone)
+            case Reached(Factor.PUSH, Phone() as phone):
+                return await self._ways.push(asking, Target(phone.id, phone.label))
+            case Reached(Factor.PHONE, Phone() as phone):
+                return await self._ways.call(asking, phone)
+            case Reached(_, phone):
+                assert phone is not None
+                return await self._text(login, known, asking, phone)
 
-    async def _push(self, asked: Asked, request: AuthRequest, message: str) -> Verdict:
-        status = await self._pushes.begin(
-            PushRequest(
-                asked.user_id,
-                asked.username,
-                self._application,
-                request.client_ip or "",
-                request.nas,
-                request.login_id,
-            )
+    async def _text(self, login: _Login, known: Known, asking: Asking, phone: Phone) -> Verdict:
+        """Sending codes lets nobody in: they must be typed, now or in the next login."""
+        failed = await self._ways.text(asking, phone)
+        if failed is not None:
+            return failed
+        if login.ask.can_prompt and login.shown < _MOST_PROMPTS:
+            now_known = await self._look(known.username, asking.message)
+            return self._menu(login, now_known, SMS_PROMPT) if isinstance(now_known, Known) else now_known
+        return Refused(Reason.SMS_SENT, asking.message, Factor.SMS, f"to {phone.label}")
+
+    # ------------------------------------------------------------ verified pushes
+
+    async def _send_verified(self, login: _Login, asking: Asking, phone: Phone) -> Verdict:
+        target = verified.target_of(login.ask.verified_push, phone)
+        push = await self._ways.open_push(asking, target)
+        if isinstance(push, Refused):
+            return push
+        text = number_prompt(phone.label, target.answer) if target.options else code_prompt(phone.label)
+        return login.prompt(text, ProofAsked(push.id, phone.label))
+
+    async def _prove(self, login: _Login, proof: ProofAsked, reply: str) -> Verdict:
+        name = normalize(login.who.username, self._mode)
+        asking = self._asking(login, "", name)
+        push = await self._ways.ending(proof.push_id, asking)
+        if isinstance(push, Refused):
+            return push
+        if verified.is_answered(push, reply):
+            return await self._ways.admit(asking, Factor.PUSH, proof.device)
+        return await self._writer.run(self._passcodes.wrong_proof(name, self._now()))
+
+    def _asking(self, login: _Login, user_id: str, username: str, message: str = DENIED) -> Asking:
+        request = login.request
+        return Asking(
+            user_id,
+            username,
+            self._application,
+            request.client_ip or "",
+            request.nas,
+            request.login_id,
+            message,
         )
-        if isinstance(status, TooMany):
-            detail = f"{status.count} pushes of the last {status.seconds:g} s were not approved"
-            return Refused(Reason.TOO_MANY_PUSHES, message, Factor.PUSH, detail)
-        if status is not PushStatus.APPROVED:
-            return Refused(_ENDS[status], message, Factor.PUSH, f"the push request ended as {status}")
-        now = self._now()
-        return await self._writer.run(lambda connection: self._approved(connection, asked.username, now, message))
-
-    def _approved(self, connection: Connection, name: str, now: float, message: str) -> Verdict:
-        """The user may have been disabled or deleted while the push was pending: that counts."""
-        standing = self._standing(connection, name, now, message)
-        if isinstance(standing, Account):
-            note_login(connection, standing, now)
-            return Allowed(Factor.PUSH)
-        if isinstance(standing, Allowed) and standing.factor == "not enrolled":
-            return Refused(Reason.NOT_ENROLLED, message, Factor.PUSH, "the user was deleted meanwhile")
-        return standing
 
 
-# ---------------------------------------------------------------- what is shown and asked
-
-
-def refusal_message(ask: Ask, typed: Typed | None) -> str:
-    """What a refused user reads; the same for every account, known or not."""
-    match typed:
-        case Choice(factor=Factor.PHONE | Factor.SMS):
-            return USE_PASSCODE
-        case Choice(factor=None) | None if Factor.PUSH not in ask.factors:
-            return APPEND_PASSCODE
-        case _:
-            return DENIED
-
-
-def _refuse_choice(choice: Choice, ask: Ask, message: str) -> Refused | None:
-    """Why a factor can't be used; None for the one that can: push, to the one device there is."""
-    match choice.factor:
-        case None if Factor.PUSH in ask.factors:
-            return None
-        case None:
-            return Refused(Reason.NO_PASSCODE, message, detail="no allowed factor works without being typed")
-        case factor if factor not in ask.factors:
-            return Refused(Reason.FACTOR_NOT_ALLOWED, message, factor, "the section's factors do not include it")
-        case Factor.PUSH if choice.number == 1:
-            return None
-        case Factor.PUSH:
-            detail = f"push{choice.number}: the user has 1 device for it"
-            return Refused(Reason.FACTOR_NOT_AVAILABLE, message, Factor.PUSH, detail)
-        case factor:
-            return Refused(Reason.FACTOR_NOT_AVAILABLE, message, factor, f"{factor} is not supported yet")
-
-
-def _options(factors: Sequence[Factor]) -> list[Option]:
-    """What can be chosen by number. Every active user can be sent a push; calls and SMS are not there yet."""
-    return [Option(Factor.PUSH, 1, "your device")] if Factor.PUSH in factors else []
-
-
-def _prompt(who: Identity, ask: Ask, prompts: int) -> Prompt:
-    takes_passcode = Factor.PASSCODE in ask.factors
-    text = menu_text(who.username, _options(ask.factors), takes_passcode, ask.prompt_format)
-    return Prompt(
-        text, {"factors": [str(factor) for factor in ask.factors], "format": ask.prompt_format, "prompts": prompts}
-    )
-
-
-def _from_resume(resume: Mapping[str, JsonValue]) -> tuple[Ask, int]:
-    factors, prompt_format, prompts = resume["factors"], resume["format"], resume["prompts"]
-    assert isinstance(factors, list)
-    assert isinstance(prompt_format, str)
-    assert isinstance(prompts, int)
-    allowed = tuple(Factor(str(factor)) for factor in factors)
-    return Ask(None, allowed, can_prompt=True, prompt_format=prompt_format), prompts
+def _hint(line: Picked, hint: NextCode | None) -> str:
+    is_its = hint is not None and line.factor is Factor.SMS and line.phone_id == hint.phone_id
+    return hint.first_digit if hint is not None and is_its else ""

@@ -47,13 +47,26 @@ class Passcodes:
                 case Used(detail):
                     return Tried(Refused(Reason.REUSED_PASSCODE, factor="passcode", detail=detail))
                 case Wrong(detail, is_strike):
-                    locked = self.strike(connection, account, now) if is_strike else ""
+                    locked = self._strike(connection, account, now) if is_strike else ""
                     reason = Reason.BAD_PASSCODE if tokens else Reason.FACTOR_NOT_ALLOWED
                     return Tried(Refused(reason, factor="passcode", detail=detail + locked), locked != "")
 
         return job
 
-    def strike(self, connection: Connection, account: Account, now: float) -> str:
+    def wrong_proof(self, name: str, now: float) -> Job[Refused]:
+        """The user approved a push, but typed another code than the phone showed: a strike, too."""
+
+        def job(connection: Connection) -> Refused:
+            account = self._admission.judge(connection, name, now)
+            if isinstance(account, Refused):
+                return account
+            locked = self._strike(connection, account, now) if isinstance(account, Account) else ""
+            detail = "not the code that the phone showed" + locked
+            return Refused(Reason.WRONG_NUMBER, factor=Factor.PUSH, detail=detail)
+
+        return job
+
+    def _strike(self, connection: Connection, account: Account, now: float) -> str:
         """One more wrong code. What to add to the detail when it locks the user out, else nothing."""
         strikes = self._rule.strike(account.strikes, now)
         note_strikes(connection, account, strikes)

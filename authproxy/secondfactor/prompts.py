@@ -33,9 +33,10 @@ class MenuAsked:
 
 @dataclass(frozen=True, slots=True)
 class ProofAsked:
-    """A verified push was sent."""
+    """A verified push was sent to ``device``."""
 
     push_id: str
+    device: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,8 @@ def to_json(open_: Open) -> dict[str, JsonValue]:
     match open_.asked:
         case MenuAsked(lines):
             values["menu"] = [[str(line.factor), line.number, line.phone_id] for line in lines]
-        case ProofAsked(push_id):
-            values["push"] = push_id
+        case ProofAsked(push_id, device):
+            values["push"] = [push_id, device]
         case EnrollAsked():
             values["enroll"] = True
     return values
@@ -84,7 +85,7 @@ def from_json(values: Mapping[str, Any]) -> Open:
             tuple(Picked(Factor(factor), number, phone_id) for factor, number, phone_id in values["menu"])
         )
     elif "push" in values:
-        asked = ProofAsked(values["push"])
+        asked = ProofAsked(*values["push"])
     return Open(ask, values["prompts"], asked)
 
 

@@ -12,7 +12,7 @@ from local_service import ACCESS_DENIED, FACTORS, LocalService, ask, request, to
 from twisted.internet.defer import CancelledError, Deferred
 
 from authproxy.model import AUTO, Allowed, Choice, Factor, Prompt, Reason, Refused, Typed, Verdict
-from authproxy.secondfactor.local import APPEND_PASSCODE, USE_PASSCODE
+from authproxy.secondfactor.wording import APPEND_PASSCODE, USE_PASSCODE
 from authproxy.secondfactor.pushes import PushStatus
 
 ONLY_PASSCODE = (Factor.PASSCODE,)
@@ -231,10 +231,21 @@ async def test_the_menu_of_a_passcode_only_section_asks_for_the_passcode(service
 
 @pytest.mark.parametrize("values", [{"status": "disabled"}, {"locked_until": 9e9}])
 @pytest_twisted.ensureDeferred
-async def test_nobody_is_prompted_who_could_not_get_in(service: LocalService, values: dict[str, Any]) -> None:
+async def test_who_cannot_get_in_is_prompted_like_a_user_without_a_phone(
+    service: LocalService, values: dict[str, Any]
+) -> None:
+    service.add_user("bob")
     service.add_user(**values)
-    assert isinstance(await begin(service, None, can_prompt=True), Refused)
-    assert isinstance(await begin(service, None, "nobody", can_prompt=True), Refused)
+    normal = await begin(service, None, "bob", can_prompt=True)
+    assert isinstance(normal, Prompt)
+    for name in ("alice", "nobody"):
+        prompt = await begin(service, None, name, can_prompt=True)
+        assert isinstance(prompt, Prompt)
+        assert (prompt.text.replace(name, "bob"), prompt.resume) == (normal.text, normal.resume)
+        for reply in ("1", "push", "123456"):
+            found = await service.second_factor("vpn").answer(who(name), prompt.resume, reply, request(name))
+            assert isinstance(found, Refused)
+            assert found.message == ACCESS_DENIED
 
 
 @pytest.mark.parametrize(
