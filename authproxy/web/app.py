@@ -1,0 +1,18 @@
+"""The web side put together: the routes, and what every request passes on its way to them."""
+
+from __future__ import annotations
+
+from starlette.routing import Router
+from starlette.types import ASGIApp
+
+from authproxy.web.api import auth_v2, rest_v1
+from authproxy.web.gate import Gate
+from authproxy.web.headers import SecurityHeaders
+from authproxy.web.site import Site
+from authproxy.web.source import Sources
+
+
+def build(site: Site, sources: Sources) -> ASGIApp:
+    """Outermost first: headers, the gate, the routes."""
+    router = Router([*auth_v2.routes(site), *rest_v1.routes(site)], redirect_slashes=False)
+    return SecurityHeaders(Gate(router, sources, site.rates, site.refusals), site.now)

@@ -1,0 +1,152 @@
+"""The web side's port: HTTPS in the process's own event loop, and a stop that takes a few seconds at most."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import resource
+import socket
+from collections import Counter
+from typing import Final
+
+from starlette.types import ASGIApp
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from authproxy.errors import ConfigError
+from authproxy.web.certificate import WebCertificate
+from authproxy.web.protocol import GuardedProtocol
+
+STOP_SECONDS: Final = 3.0  # for what is being answered
+_HANDSHAKE_SECONDS: Final = 10.0
+_KEEP_ALIVE_SECONDS: Final = 75
+_MOST_CONNECTIONS: Final = 2000
+_BACKLOG: Final = 1024
+_LOOK_EVERY: Final = 60.0
+_NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT)
+
+_log = Logger()
+
+
+class WebListener:
+    """Accepts from ``opened`` once :meth:`start` has run; until then clients wait in its queue."""
+
+    def __init__(
+        self, app: ASGIApp, certificate: WebCertificate, opened: socket.socket, clock: IReactorTime
+    ) -> None:
+        self.port: int = opened.getsockname()[1]
+        self._socket = opened
+        self._certificate = certificate
+        self._state = ServerState()
+        self._server: asyncio.Server | None = None
+        self._config = Config(
+            app,
+            loop="none",
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            limit_concurrency=_most_connections(),
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        )
+        self._looking = LoopingCall(self._look_at_certificate)
+        self._looking.clock = clock
+
+    async def start(self) -> None:
+        """In the running asyncio loop."""
+        _hear_uvicorn()
+        self._config.load()
+        loop, addresses = asyncio.get_running_loop(), Counter[str]()
+        self._server = await loop.create_server(
+            lambda: GuardedProtocol(self._config, self._state, addresses, loop),
+            sock=self._socket,
+            ssl=self._certificate.context,
+            ssl_handshake_timeout=_HANDSHAKE_SECONDS,
+            backlog=_BACKLOG,
+        )
+        self._looking.start(_LOOK_EVERY, now=False)
+
+    def stop(self) -> Deferred[None]:
+        """Takes no more requests; what is being answered has some seconds to end."""
+        if self._looking.running:
+            self._looking.stop()
+        if self._server is None:
+            self._socket.close()
+        return Deferred.fromFuture(asyncio.ensure_future(self._stop()))
+
+    async def _stop(self) -> None:
+        if self._server is None:
+            return
+        self._server.close()
+        for connection in list(self._state.connections):
+            connection.shutdown()
+        if self._state.tasks:
+            await asyncio.wait(list(self._state.tasks), timeout=STOP_SECONDS)
+        for connection in list(self._state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+        unfinished = list(self._state.tasks)
+        for task in unfinished:
+            task.cancel()
+        if unfinished:
+            await asyncio.wait(unfinished, timeout=STOP_SECONDS)
+
+    def _look_at_certificate(self) -> None:
+        try:
+            if self._certificate.reload_if_changed():
+                _log.info("web: new certificate, SHA-256 {print}", print=self._certificate.fingerprint)
+        except ConfigError as error:
+            _log.error("web: {problem}; the one before stays in use", problem=str(error))
+
+
+def open_socket(interface: str, port: int) -> socket.socket:
+    """A listening TCP socket. ``interface`` is an address; empty: every address, of IPv4 and IPv6. ``port`` 0
+    takes any free one. Raises ConfigError when the port can't be had."""
+    try:
+        if interface:
+            return _listening(socket.AF_INET6 if ":" in interface else socket.AF_INET, interface, port)
+        try:
+            return _listening(socket.AF_INET6, "::", port)
+        except OSError as error:
+            if error.errno not in _NO_IPV6:
+                raise
+            return _listening(socket.AF_INET, "0.0.0.0", port)  # noqa: S104
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError(f"can't listen on {interface or 'every address'} port {port}/tcp: {reason}") from error
+
+
+def _listening(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+    both = family is socket.AF_INET6 and address == "::"
+    opened = socket.create_server((address, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both)
+    opened.setblocking(False)
+    return opened
+
+
+def _most_connections() -> int:
+    """Half of the files that this process may open are left for the other rooms."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else min(_MOST_CONNECTIONS, soft // 2)
+
+
+class _Relay(logging.Handler):
+    """uvicorn's errors, into our log; its warnings are what clients send."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _log.error("web: {text}", text=self.format(record))
+
+
+def _hear_uvicorn() -> None:
+    logger = logging.getLogger("uvicorn.error")
+    logger.propagate = False
+    if not logger.handlers:
+        logger.addHandler(_Relay(logging.ERROR))

@@ -1,0 +1,98 @@
+"""HTTP on one connection: uvicorn's, with bounds on how slowly and how much a client may send.
+
+The server on its own waits for ever for the rest of a request, and keeps headers of any size.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Final
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+REQUEST_SECONDS: Final = 20.0  # from the first byte, or the connection, to a whole request
+LARGEST_HEAD: Final = 65_536
+MOST_OF_ONE_ADDRESS: Final = 500  # connections
+
+
+class HeadTooLarge(Exception):
+    """Ends the parsing; the client is answered 400."""
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    def __init__(
+        self, config: Config, state: ServerState, addresses: Counter[str], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """``addresses``: how many connections each has; shared by all connections."""
+        super().__init__(config, state, {}, loop)
+        self._addresses = addresses
+        self._address = ""
+        self._timer: asyncio.TimerHandle | None = None
+        self._head = 0
+        self._is_in_head = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._address = self.client[0] if self.client else ""
+        self._addresses[self._address] += 1
+        if self._addresses[self._address] > MOST_OF_ONE_ADDRESS:
+            transport.abort()
+            return
+        self._begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end()
+        self._addresses[self._address] -= 1
+        if not self._addresses[self._address]:
+            del self._addresses[self._address]
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_in_head:
+            self._head += len(data)  # of a line that has not ended, the parser tells nothing
+            if self._head > LARGEST_HEAD:
+                self.transport.abort()
+                return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head, self._is_in_head = 0, True
+        if self._timer is None:
+            self._begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._is_in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._end()
+        super().on_message_complete()
+
+    def _count(self, size: int) -> None:
+        self._head += size
+        if self._head > 2 * LARGEST_HEAD:  # counted as data and as header
+            raise HeadTooLarge
+
+    def _begin(self) -> None:
+        self._timer = self.loop.call_later(REQUEST_SECONDS, self._too_slow)
+
+    def _end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        self.transport.abort()

@@ -1,0 +1,37 @@
+"""What the web's rooms are handed: contracts and settings, never the store."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from authproxy.secondfactor.authapi import Application, AuthApi
+from authproxy.web.rates import Rates
+from authproxy.web.refusals import Refusals
+
+
+class Applications(Protocol):
+    """Who may sign requests."""
+
+    async def find(self, ikey: str) -> Application | None:
+        """Raises StoreUnavailable, SecretError."""
+        ...
+
+
+async def no_logo() -> bytes | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """``host_names``: hosts under which clients may know this service besides the one they call, with or without a
+    port. ``logo``: a PNG. ``now``: epoch seconds."""
+
+    auth: AuthApi
+    applications: Applications
+    rates: Rates
+    refusals: Refusals
+    now: Callable[[], float]
+    host_names: tuple[str, ...] = ()
+    logo: Callable[[], Awaitable[bytes | None]] = field(default=no_logo)
