@@ -60,9 +60,10 @@ def _account_name(section: SectionValues, findings: Findings) -> None:
     name, kind = section.text("service_account_username"), section.text("auth_type")
     has_domain = section.is_given("ntlm_domain") and kind.startswith("ntlm")
     is_simple_bind = kind == "plain" or (kind != "kerberos" and section.text("transport") != "clear")
-    if (
+    if not is_simple_bind:
+        _name_for_sasl(section, name, kind, findings)
+    elif (
         name
-        and is_simple_bind
         and not has_domain
         and not section.is_mentioned("bind_dn")
         and not any(mark in name for mark in "\\@=")
@@ -71,6 +72,15 @@ def _account_name(section: SectionValues, findings: Findings) -> None:
         wanted = "user@domain, DOMAIN\\user, a DN, or bind_dn="
         line, key = section.line_of("service_account_username"), "service_account_username"
         findings.warning(line, section.name, key, message, quoted(name), wanted)
+
+
+def _name_for_sasl(section: SectionValues, name: str, kind: str, findings: Findings) -> None:
+    has_dn_only = not name and section.is_given("bind_dn")
+    if kind != "sspi" and ("=" in name or has_dn_only):
+        key = "bind_dn" if has_dn_only else "service_account_username"
+        message = f"auth_type={kind} needs the account's name; a DN is for a simple bind (auth_type=plain)"
+        wanted = "service_account_username=name, DOMAIN\\name or name@domain"
+        findings.error(section.line_of(key), section.name, key, message, quoted(section.text(key)), wanted)
 
 
 def _on_this_host(section: SectionValues) -> bool:

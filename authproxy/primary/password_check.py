@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Protocol
 
 from authproxy.config.settings import AdClientSettings, AuthType
@@ -11,6 +13,7 @@ from authproxy.ldap.ntlm import Ntlm, NtlmKey
 from authproxy.ldap.responses import Entry
 from authproxy.ldap.sasl import SaslError
 from authproxy.model import Denied, Reason
+from authproxy.primary import account_state
 from authproxy.primary.bind_result import ASK_FOR_POLICY, NotJudged, judge
 from authproxy.primary.service_account import is_sealed, search_domain
 from authproxy.primary.user_lookup import domain_of
@@ -69,11 +72,14 @@ class NtlmCheck:
 class KerberosCheck:
     """A ticket is asked for with the password; that the directory takes it shows that the KDC was a real one."""
 
-    attributes: tuple[bytes, ...] = (b"sAMAccountName",)
+    attributes: tuple[bytes, ...] = (b"sAMAccountName", *account_state.ATTRIBUTES)
 
-    def __init__(self, settings: AdClientSettings, in_thread: InThread) -> None:
+    def __init__(
+        self, settings: AdClientSettings, in_thread: InThread, now: Callable[[], float] = time.time
+    ) -> None:
         self._domain = search_domain(settings)
         self._in_thread = in_thread
+        self._now = now
 
     async def verdict(self, host: DirectoryHost, user: Entry, password: bytes) -> Denied | None:
         try:
@@ -85,7 +91,8 @@ class KerberosCheck:
         principal = f"{_account_name(user)}@{(domain_of(user) or self._domain).upper()}"
         login = KerberosLogin(principal, secret)
         answer = await host.sealed_bind(Kerberos(login, host.host, b"", self._in_thread))
-        return judge(answer.result)
+        denied = judge(answer.result)
+        return account_state.refine(denied, user, self._now()) if denied is not None else None
 
 
 def _account_name(user: Entry) -> str:

@@ -31,9 +31,9 @@ def service_name(settings: AdClientSettings) -> str:
     name = settings.service_account_username
     if "=" in name or "@" in name or "\\" in name:
         return name
-    if settings.ntlm_domain and settings.auth_type in _NTLM:
-        return f"{settings.ntlm_domain}\\{name}"
     domain = search_domain(settings)
+    if settings.auth_type in _NTLM and (settings.ntlm_domain or (domain and is_sealed(settings))):
+        return f"{settings.ntlm_domain or domain}\\{name}"
     return f"{name}@{domain}" if domain else name
 
 

@@ -100,12 +100,16 @@ class SambaAD:
     ldap_port = 389
     ldaps_port = 636
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, strong_auth: str = "yes") -> None:
+        """``strong_auth``: ``yes`` takes SASL only where it seals, without TLS; ``allow_sasl_over_tls``
+        also without sealing inside TLS; ``no`` takes anything."""
         require_samba()
+        self.strong_auth = strong_auth
         self._dir = directory
         self._config = directory / "smb.conf"
         self._process: subprocess.Popen[bytes] | None = None
         self.ca_file = directory / "tls/ca.pem"
+        self.krb5_config = directory / "krb5.conf"
         self.accounts: dict[str, Account] = {}
 
     def __enter__(self) -> SambaAD:
@@ -131,6 +135,7 @@ class SambaAD:
             "--debug-stdout",
             "-s",
             str(self._config),
+            f"--option=ldap server require strong auth={self.strong_auth}",
         ]
         with (self._dir / "log/samba.out").open("ab") as output:
             self._process = subprocess.Popen(
@@ -172,6 +177,15 @@ class SambaAD:
         """The DN of an account or a group, by sAMAccountName."""
         return self.accounts[name].dn
 
+    def keytab(self, name: str) -> Path:
+        """A file with the keys of an account."""
+        file = self._dir / f"{name}.keytab"
+        if not file.exists():
+            self._run(
+                ["samba-tool", "domain", "exportkeytab", "-s", str(self._config), f"--principal={name}", str(file)]
+            )
+        return file
+
     # ------------------------------------------------------------ making the domain
 
     def _environment(self) -> dict[str, str]:
@@ -186,6 +200,8 @@ class SambaAD:
         self._config.write_text(_CONFIG.format(dir=self._dir, host=HOST, domain=NETBIOS_DOMAIN))
         (self._dir / "krb5.conf").write_text(
             "[libdefaults]\ndefault_realm = ADDC.TEST\ndns_lookup_realm = false\ndns_lookup_kdc = false\n"
+            "rdns = false\ndns_canonicalize_hostname = false\n"
+            f"[realms]\nADDC.TEST = {{\nkdc = {HOST}\n}}\n"
         )
         self._certify()
         arguments = ["--realm=ADDC.TEST", f"--domain={NETBIOS_DOMAIN}", "--server-role=dc", "--host-name=dc1"]

@@ -41,6 +41,8 @@ GROUPS = {
     "cycle-y": ["cycle-x", "u04"],
     "Grp (paren)": ["u05"],
     "primary-grp": ["primary"],
+    "around-primary": ["primary-grp"],
+    "everybody": ["Domain Users"],
 }
 
 
@@ -93,6 +95,7 @@ def make_special(domain):
         ldb.Dn(domain.db, domain.dn("jose")), ldb.Dn(domain.db, f"CN=José Núñez,OU=Staff,{domain.base}")
     )
     domain.set(domain.dn("u06"), userPrincipalName="alias.six@addc.test")  # differs from sAMAccountName
+    domain.set(domain.dn("u05"), userPrincipalName="five@alt.example")  # a suffix that is no domain
     domain.set(domain.dn("disabled"), userAccountControl=str(UF_NORMAL_ACCOUNT | UF_ACCOUNTDISABLE))
     domain.set(domain.dn("accexpired"), accountExpires=file_time(time.time() - DAY))
     domain.set(domain.dn("mustchange"), pwdLastSet="0")
@@ -123,6 +126,10 @@ def main():
         raise
     domain.db.transaction_commit()
     make_special(domain)
+    machine = ldb.Message(ldb.Dn(domain.db, domain.dn("DC1$")))
+    names = [f"ldap/{name}" for name in ("dc1.addc.test", "127.0.0.10")]  # what Kerberos asks tickets for
+    machine["spn"] = ldb.MessageElement(names, ldb.FLAG_MOD_ADD, "servicePrincipalName")
+    domain.db.modify(machine)
     names = [*PLAIN, *SPECIAL, "jose", "comma", *GROUPS]
     (directory / "accounts.json").write_text(json.dumps({name: domain.dn(name) for name in names}))
 
