@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from authproxy.config import hints
+from authproxy.config.check_relay import check_relay
 from authproxy.config.check_web import is_web_wanted
 from authproxy.config.ini import Document
 from authproxy.config.problems import Findings, printable, quoted
@@ -57,6 +58,7 @@ def _client_of(
     else:
         _no_client(server, list(by_name), findings)
         return
+    check_relay(server, client, findings)
     fitting = _FITTING.get(server.type.name)
     if fitting and client.type.name not in fitting:
         wanted = " or ".join(f"a section of type [{name}]" for name in fitting)
