@@ -32,16 +32,15 @@ from authproxy.secondfactor.account import Account
 from authproxy.secondfactor.admission import Admission
 from authproxy.secondfactor.enroll_links import EnrollLinks
 from authproxy.secondfactor.gateways import AsksPush, Gateways
+from authproxy.secondfactor.known import Known, load_known
 from authproxy.secondfactor.menu import menu_text
 from authproxy.secondfactor.names import normalize
 from authproxy.secondfactor.outofband import Asking, OutOfBand
 from authproxy.secondfactor.passcodes import Passcodes
-from authproxy.secondfactor.phones import load_phones
 from authproxy.secondfactor.prompts import EnrollAsked, MenuAsked, Open, Picked, ProofAsked
 from authproxy.secondfactor.pushes import ANY_APPROVER, Target
 from authproxy.secondfactor.reach import Phone
 from authproxy.secondfactor.resolution import Reached, resolve
-from authproxy.secondfactor.sms_codes import NextCode, next_code
 from authproxy.secondfactor.verification import Seals
 from authproxy.secondfactor.wording import (
     DENIED,
@@ -56,17 +55,6 @@ from authproxy.store.writer import Writer
 
 _MOST_PROMPTS = 3
 _NO_GATEWAYS = Gateways()
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A user who must give a second factor."""
-
-    user_id: str
-    username: str
-    phones: tuple[Phone, ...]
-    has_generators: bool
-    next_code: NextCode | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +142,7 @@ class LocalSecondFactor:
             standing = self._admission.judge(connection, name, now, message)
             if not isinstance(standing, Account):
                 return standing
-            phones = load_phones(connection, standing.id)
-            hint = next_code(connection, standing.id, now) if phones and self._lines.sms else None
-            return Known(standing.id, standing.username, phones, bool(standing.devices), hint)
+            return load_known(connection, standing, now, self._lines)
 
         return self._writer.run(job)
 
@@ -172,7 +158,7 @@ class LocalSecondFactor:
                 return known
             case Refused(reason=Reason.NOT_ENROLLED) if self._enrolls(login.ask):
                 return self._enrollment(login, name)
-            case Known(phones=(), has_generators=False) if self._enrolls(login.ask):
+            case Known() if self._enrolls(login.ask) and not known.is_enrolled(self._lines):
                 return self._enrollment(login, known.username)
             case Refused():
                 login.request.trail.add("second factor", "hopeless", f"{known.reason}: {known.detail}")
@@ -181,9 +167,12 @@ class LocalSecondFactor:
                 return self._menu(login, known)
 
     def _menu(self, login: _Login, known: Known | None, above: str = "") -> Prompt:
-        ask, hint = login.ask, known.next_code if known else None
+        ask = login.ask
         lines = prompts.menu_lines(known.phones if known else (), ask.factors, self._lines)
-        shown = [prompts.option(line, phone, _hint(line, hint)) for line, phone in lines]
+        shown = [
+            prompts.option(line, phone, known.hint(line.factor, line.phone_id) if known else "")
+            for line, phone in lines
+        ]
         text = menu_text(login.who.username, shown, Factor.PASSCODE in ask.factors, ask.prompt_format)
         return login.prompt(f"{above}\n\n{text}" if above else text, MenuAsked(tuple(line for line, _ in lines)))
 
@@ -224,6 +213,9 @@ class LocalSecondFactor:
     # ------------------------------------------------------------ verified pushes
 
     async def _send_verified(self, login: _Login, asking: Asking, phone: Phone) -> Verdict:
+        if login.request.conversation is not None:
+            detail = "verified_push needs a prompt, and this login can show none"
+            return Refused(Reason.FACTOR_NOT_ALLOWED, asking.message, Factor.PUSH, detail)
         target = verified.target_of(login.ask.verified_push, phone)
         push = await self._ways.open_push(asking, target)
         if isinstance(push, Refused):
@@ -252,8 +244,3 @@ class LocalSecondFactor:
             request.login_id,
             message,
         )
-
-
-def _hint(line: Picked, hint: NextCode | None) -> str:
-    is_its = hint is not None and line.factor is Factor.SMS and line.phone_id == hint.phone_id
-    return hint.first_digit if hint is not None and is_its else ""

@@ -8,10 +8,9 @@ from typing import Any
 
 from authproxy.model import Ask, Choice, Factor, JsonValue, Passcode
 from authproxy.secondfactor.menu import Option, read_position
-from authproxy.secondfactor.reach import Lines, Phone, reachable
+from authproxy.secondfactor.reach import OUT_OF_BAND, Lines, Phone, reachable
 from authproxy.typed import read_factor
 
-OUT_OF_BAND = (Factor.PUSH, Factor.PHONE, Factor.SMS)
 APPROVER = "your device"  # what stands for the administrators' approver in a menu
 
 
@@ -93,16 +92,16 @@ def from_json(values: Mapping[str, Any]) -> Open:
 
 
 def menu_lines(
-    phones: Sequence[Phone], factors: Sequence[Factor], lines: Lines
+    phones: Sequence[Phone], factors: Sequence[Factor], lines: Lines, has_approver: bool = True
 ) -> list[tuple[Picked, Phone | None]]:
-    """Factor by factor, within each the phones in the user's order. Who has no phone for pushes, or is not known
-    at all, is offered the administrators' approver."""
+    """Factor by factor, within each the phones in the user's order. With ``has_approver`` who has no phone for
+    pushes, or is not known at all, is offered the administrators' approver."""
     found: list[tuple[Picked, Phone | None]] = []
     for factor in OUT_OF_BAND:
         if factor in factors:
             own = list(reachable(phones, factor, lines))
             found += [(Picked(factor, number, phone.id), phone) for number, phone in enumerate(own, 1)]
-            if factor is Factor.PUSH and not own:
+            if factor is Factor.PUSH and has_approver and not own:
                 found.append((Picked(factor, 1, None), None))
     return found
 

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from authproxy.model import Choice, Factor
-from authproxy.secondfactor.menu import Option
 
 _MASKED_DIGITS = 4
-_OUT_OF_BAND = (Factor.PUSH, Factor.PHONE, Factor.SMS)
+OUT_OF_BAND = (Factor.PUSH, Factor.PHONE, Factor.SMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +76,3 @@ def first_choice(phones: Sequence[Phone], factors: Sequence[Factor], lines: Line
         if factor in (Factor.PUSH, Factor.PHONE) and any(reachable(phones, factor, lines)):
             return Choice(factor)
     return None
-
-
-def options(phones: Sequence[Phone], factors: Sequence[Factor], lines: Lines) -> list[Option]:
-    """The menu's lines: factor by factor in the usual order, within each the phones in the user's order."""
-    return [
-        Option(factor, number, phone.label)
-        for factor in _OUT_OF_BAND
-        if factor in factors
-        for number, phone in enumerate(reachable(phones, factor, lines), 1)
-    ]
