@@ -93,7 +93,8 @@ class ApiClient:
         """Seconds until the call is made again; None: never."""
         match outcome:
             case Refusal(status=429, retry_after=retry_after):
-                return self._retry_after(retry_after) or min(2 ** (tries - 1), _LONGEST_PAUSE) + self._chance()
+                wanted = self._retry_after(retry_after)
+                return min(2 ** (tries - 1), _LONGEST_PAUSE) + self._chance() if wanted is None else wanted
             case Outage(was_sent=was_sent) if (
                 tries == 1 and not call.is_poll and (call.is_repeatable or not was_sent)
             ):
@@ -104,12 +105,12 @@ class ApiClient:
         """Seconds, from seconds or an HTTP date (RFC 9110 10.2.3)."""
         text = header.strip()
         if text.isascii() and text.isdigit() and len(text) < 6:
-            return float(text)
+            return max(float(text), _PAUSE)
         try:
             at = email.utils.parsedate_to_datetime(text).timestamp()
         except (ValueError, OverflowError):
             return None
-        return max(at - self._now() - self.offset, 0.0)
+        return max(at - self._now() - self.offset, _PAUSE)
 
     # ------------------------------------------------------------ one request
 

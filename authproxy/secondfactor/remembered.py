@@ -10,7 +10,7 @@ from authproxy.model import Allowed, Ask, AuthRequest, Identity, JsonValue, Seco
 
 REMEMBERED = "remembered bind"
 _MOST = 10_000
-_NOT_GIVEN = frozenset(("not enrolled", "bypass status", "service policy"))  # nothing was given that could be remembered
+_NOT_GIVEN = frozenset(("not enrolled", "bypass status", "service policy"))  # there is nothing to be remembered
 
 
 class KnowsStanding(Protocol):

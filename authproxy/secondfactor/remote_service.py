@@ -118,7 +118,7 @@ class RemoteService:
     async def _pause(self, polls: int, took: float, outages: int) -> None:
         """The first poll may be answered at once; after that, answers come when there is news."""
         if outages:
-            await deferLater(self._clock, min(0.5 * 2 ** min(outages, 8), _LONGEST_PAUSE))
+            await deferLater(self._clock, min(0.25 * 2 ** min(outages, 8), _LONGEST_PAUSE))
         elif polls > 1 and took < _SOONEST_AGAIN:
             await deferLater(self._clock, _SOONEST_AGAIN - took)
 
