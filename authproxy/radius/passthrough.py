@@ -51,7 +51,7 @@ class PassThrough:
     its octets, only a Vendor-Specific attribute of which a part may not cross is rebuilt without that part.
     """
 
-    __slots__ = ("_forbidden", "_keyed_vendors", "_named", "_sealed", "is_everything", "unknown")
+    __slots__ = ("_forbidden", "_keyed_vendors", "_named", "_sealed", "_standard", "is_everything", "unknown")
 
     def __init__(self, dictionary: Dictionary, everything: bool = False, names: Iterable[str] = ()) -> None:
         keys = {name: dictionary.keys_for(name) for name in names}
@@ -65,6 +65,8 @@ class PassThrough:
         self._forbidden = _NEVER | dictionary.encrypted
         self._keyed_vendors = {vendor for vendor, _ in self._forbidden}
         self._named: frozenset[Key] = frozenset().union(*keys.values())
+
+        self._standard: dict[frozenset[Key], frozenset[int]] = {}
 
     @property
     def is_nothing(self) -> bool:
@@ -98,11 +100,15 @@ class PassThrough:
         return tuple(sealed for sealed in found if sealed is not None)
 
     def _select(self, attributes: Iterable[bytes], more: frozenset[Key]) -> tuple[bytes, ...]:
+        standard = self._standard.get(more)
+        if standard is None:
+            standard = frozenset(type_ for type_ in range(256) if self._may_cross((0, type_), more))
+            self._standard[more] = standard
         crossing: list[bytes] = []
         for raw in attributes:
             if raw[0] == VENDOR_SPECIFIC:
                 crossing.extend(self._vendor(raw, more))
-            elif self._may_cross((0, raw[0]), more):
+            elif raw[0] in standard:
                 crossing.append(raw)
         return tuple(crossing)
 

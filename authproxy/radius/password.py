@@ -20,7 +20,7 @@ def hide(password: bytes, secret: bytes, authenticator: bytes) -> bytes:
     mask_from = authenticator
     for at in range(0, len(padded), _BLOCK):
         mask = md5(secret + mask_from, usedforsecurity=False).digest()
-        mask_from = _xor(padded[at : at + _BLOCK], mask)
+        mask_from = xor(padded[at : at + _BLOCK], mask)
         hidden += mask_from
     return hidden
 
@@ -41,8 +41,8 @@ def unmask(hidden: bytes, secret: bytes, authenticator: bytes) -> bytes:
     masks = md5(secret + authenticator, usedforsecurity=False).digest()
     for at in range(0, size - _BLOCK, _BLOCK):
         masks += md5(secret + hidden[at : at + _BLOCK], usedforsecurity=False).digest()
-    return _xor(hidden, masks)
+    return xor(hidden, masks)
 
 
-def _xor(left: bytes, right: bytes) -> bytes:
+def xor(left: bytes, right: bytes) -> bytes:
     return (int.from_bytes(left, "big") ^ int.from_bytes(right, "big")).to_bytes(len(left), "big")

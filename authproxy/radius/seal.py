@@ -12,7 +12,7 @@ from typing import Final
 
 from authproxy.model import Sealed
 from authproxy.radius.packet import PacketError, attribute, vendor_attribute
-from authproxy.radius.password import hide, unmask
+from authproxy.radius.password import hide, unmask, xor
 
 LIKE_PASSWORD: Final = 1
 SALTED: Final = 2
@@ -71,4 +71,4 @@ class Seal:
 
     def _masked(self, block: bytes, mask_from: bytes) -> bytes:
         mask = md5(self._secret + mask_from, usedforsecurity=False).digest()
-        return bytes(one ^ other for one, other in zip(block, mask, strict=True))
+        return xor(block, mask)

@@ -71,6 +71,8 @@ def read_address(text: str) -> str | None:
     """``192.0.2.1``, ``192.0.2.1:4500``, ``2001:db8::1`` or ``[2001:db8::1]:4500`` as an address."""
     if _is_plain_ipv4(text):
         return text
+    if ":" not in text and "." not in text:
+        return None  # 00-11-22-33-44-55, a telephone number
     text = text.strip("\0 ")
     if text.startswith("["):
         text = text[1:].partition("]")[0]
