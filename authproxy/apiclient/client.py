@@ -19,7 +19,6 @@ from authproxy.secret import Secret
 
 PING: Final = "/auth/v2/ping"
 _BAD_TIME = (40104, 40105)
-_PAUSE = 0.3
 _LONGEST_PAUSE = 8.0
 _MOST_TRIES = 6
 
@@ -61,12 +60,15 @@ class ApiClient:
         clock: IReactorTime,
         now: Callable[[], float],
         chance: Callable[[], float],
+        pause: float = 0.3,
     ) -> None:
+        """``pause``: seconds until a request without an answer is made once more."""
         self._keys = keys
         self._peer = peer
         self._clock = clock
         self._now = now
         self._chance = chance
+        self._shortest = pause
         self.offset = 0.0  # seconds that the service's clock is ahead of ours
 
     @property
@@ -98,19 +100,19 @@ class ApiClient:
             case Outage(was_sent=was_sent) if (
                 tries == 1 and not call.is_poll and (call.is_repeatable or not was_sent)
             ):
-                return _PAUSE
+                return self._shortest
         return None
 
     def _retry_after(self, header: str) -> float | None:
         """Seconds, from seconds or an HTTP date (RFC 9110 10.2.3)."""
         text = header.strip()
         if text.isascii() and text.isdigit() and len(text) < 6:
-            return max(float(text), _PAUSE)
+            return max(float(text), self._shortest)
         try:
             at = email.utils.parsedate_to_datetime(text).timestamp()
         except (ValueError, OverflowError):
             return None
-        return max(at - self._now() - self.offset, _PAUSE)
+        return max(at - self._now() - self.offset, self._shortest)
 
     # ------------------------------------------------------------ one request
 

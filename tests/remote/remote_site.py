@@ -44,7 +44,7 @@ class RemoteSite:
         self, peer: HttpsPeer | None = None, skey: str = SKEY, ikey: str = IKEY, version: int = 5
     ) -> ApiClient:
         keys = Keys(ikey, Secret(skey), "localhost", version)
-        return ApiClient(keys, peer or self.peer, self.reactor, time.time, lambda: 0.0)
+        return ApiClient(keys, peer or self.peer, self.reactor, time.time, lambda: 0.0, pause=0.01)
 
     def second_factor(
         self, client: ApiClient | None = None, seconds: float = 5.0, **rules: Any
