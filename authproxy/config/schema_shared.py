@@ -25,7 +25,7 @@ PASS_THROUGH = (
     Option(
         "pass_through_all",
         kind.BOOLEAN,
-        "copy every RADIUS attribute between appliance and upstream server",
+        "copy every RADIUS attribute between appliance and upstream server, and relay MS-CHAP and EAP",
         "false",
     ),
     Option(

@@ -28,7 +28,7 @@ class Seal:
     def __init__(self, secret: bytes, request_authenticator: bytes) -> None:
         self._secret = secret
         self._authenticator = request_authenticator
-        self._salt = randbits(15)
+        self._salt: int | None = None
 
     def open(self, how: int, hidden: bytes) -> bytes:
         """The octets behind ``hidden``, padding and all. Raises PacketError when it was not hidden in that way."""
@@ -60,7 +60,7 @@ class Seal:
 
     def _salted(self, clear: bytes) -> bytes:
         """Salts differ within a packet and have their highest bit set (RFC 2868 3.5)."""
-        self._salt = (self._salt + 1) & 0x7FFF
+        self._salt = randbits(15) if self._salt is None else (self._salt + 1) & 0x7FFF
         salt = (0x8000 | self._salt).to_bytes(_SALT, "big")
         hidden = [salt]
         mask_from = self._authenticator + salt
