@@ -16,9 +16,7 @@ from tests.web.twin import ALLOW, CODE, DENY, MENU, PHONE, TwinWeb, called, erro
 
 Web = TwinWeb
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:unclosed:ResourceWarning"
-)  # duo_client leaves some open
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # duo_client leaves some open
 
 
 def raw(web: Web, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"") -> Any:

@@ -172,6 +172,7 @@ class TwinWeb:
         clock: IReactorTime | None = None,
         certificate: WebCertificate | None = None,
         trusted: str = "",
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> TwinWeb:
         ca = trustme.CA()
         ca_file, pem = directory / "ca.pem", directory / "server.pem"
@@ -182,7 +183,7 @@ class TwinWeb:
         async def logo() -> bytes | None:
             return pictures[0] if pictures else None
 
-        rates, refusals = Rates(rate, time.monotonic), Refusals(time.monotonic)
+        rates, refusals = Rates(rate, monotonic), Refusals(monotonic)
         site = Site(api, TwinApplications(), rates, refusals, now, ("api.test:8443",), logo)
         spans = [(ip_address(trusted), ip_address(trusted))] if trusted else []
         listener = WebListener(
