@@ -93,7 +93,7 @@ class LocalSecondFactor:
         self._links = links if settings.new_user_policy == "enroll" else None
         self._admission = Admission(settings.new_user_policy)
         self._passcodes = Passcodes(settings, seals, self._admission)
-        self._ways = OutOfBand(settings, writer, seals, pushes, gateways, self._admission, now)
+        self._ways = OutOfBand(settings, writer, seals, pushes, gateways, now)
 
     async def begin(self, who: Identity, ask: Ask, request: AuthRequest) -> Verdict:
         """See ``model.SecondFactor``. Raises StoreUnavailable."""

@@ -9,7 +9,7 @@ from authproxy.config.settings import ServiceSettings
 from authproxy.model import Allowed, Factor, Reason, Refused
 from authproxy.secondfactor import sms_codes
 from authproxy.secondfactor.account import Account, note_login
-from authproxy.secondfactor.admission import NOT_ENROLLED, Admission
+from authproxy.secondfactor.admission import Admission
 from authproxy.secondfactor.gateways import (
     AsksPush,
     Call,
@@ -69,7 +69,6 @@ class OutOfBand:
         seals: Seals,
         pushes: AsksPush,
         gateways: Gateways,
-        admission: Admission,
         now: Callable[[], float],
     ) -> None:
         """``now``: epoch seconds."""
@@ -77,7 +76,7 @@ class OutOfBand:
         self._writer = writer
         self._seals = seals
         self._pushes = pushes
-        self._admission = admission
+        self._admission = Admission("deny")  # whoever is unknown now was deleted while being asked
         self._now = now
         self._calls: Joint[CallEnd] = Joint()
         self.gateways = gateways
@@ -158,8 +157,6 @@ class OutOfBand:
             if isinstance(standing, Account):
                 note_login(connection, standing, now)
                 return Allowed(factor, device=device)
-            if isinstance(standing, Allowed) and standing.factor == NOT_ENROLLED:
-                return Refused(Reason.NOT_ENROLLED, asking.message, factor, "the user was deleted meanwhile")
             return standing
 
         return await self._writer.run(job)

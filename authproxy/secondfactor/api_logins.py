@@ -1,0 +1,199 @@
+"""One login through the Auth API: what it asks for is found out first, then it goes on until it is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from twisted.internet.defer import CancelledError
+
+from authproxy.config.settings import ServiceSettings
+from authproxy.errors import StoreUnavailable
+from authproxy.model import Allowed, Factor, Journal, LoginRecord, Reason, Refused, Trail, new_login_id
+from authproxy.secondfactor import api_words
+from authproxy.secondfactor.admission import Admission
+from authproxy.secondfactor.api_login import push_detail, reach, wanted
+from authproxy.secondfactor.api_policy import ApiPolicy
+from authproxy.secondfactor.api_users import ApiUser, looking_up, name_of
+from authproxy.secondfactor.authapi import Application, AuthCall, BadParameter, Progress, Who
+from authproxy.secondfactor.known import Known
+from authproxy.secondfactor.outofband import Asking, OutOfBand
+from authproxy.secondfactor.passcodes import Passcodes, Tried
+from authproxy.secondfactor.prepared import PreparedPushes
+from authproxy.secondfactor.pushes import PushMode, Target
+from authproxy.secondfactor.reach import Phone
+from authproxy.secondfactor.verification import Seals
+from authproxy.store.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whose login it is, as far as is known, and whence. ``name``: normalized."""
+
+    application: str
+    policy: ApiPolicy
+    name: str
+    client_ip: str
+    hostname: str
+    login_id: str
+    trail: Trail = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A passcode to be tried."""
+
+    code: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ToReach:
+    """``target`` is what a push asks."""
+
+    factor: Factor
+    phone: Phone
+    asking: Asking
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A login that can go on by itself."""
+
+    origin: Origin
+    todo: Code | ToReach | Allowed | Refused
+
+
+class ApiLogins:
+    def __init__(
+        self,
+        settings: ServiceSettings,
+        writer: Writer,
+        seals: Seals,
+        ways: OutOfBand,
+        prepared: PreparedPushes,
+        journal: Journal,
+        announce: Callable[[LoginRecord], None],
+        now: Callable[[], float],
+        monotonic: Callable[[], float],
+    ) -> None:
+        """``now``: epoch seconds. ``announce`` is told of every login that ended."""
+        self._settings = settings
+        self._writer = writer
+        self._seals = seals
+        self._ways = ways
+        self._lines = ways.gateways.lines
+        self._prepared = prepared
+        self._journal = journal
+        self._announce = announce
+        self._now = now
+        self._monotonic = monotonic
+
+    # ------------------------------------------------------------ what it asks for
+
+    def origin(self, app: Application, who: Who, call: AuthCall) -> Origin:
+        """Raises BadParameter."""
+        policy, trail = ApiPolicy.of(app, self._settings), Trail(self._monotonic)
+        name = name_of(who, policy.username_normalization)
+        return Origin(app.name, policy, name, call.ip_address, call.hostname, new_login_id(), trail)
+
+    async def find(self, origin: Origin, who: Who) -> tuple[Origin, ApiUser]:
+        """Who it is. Raises BadParameter, StoreUnavailable."""
+        admission = Admission(origin.policy.new_user_policy)
+        user = await self._writer.run(looking_up(origin.name, who.user_id, admission, self._lines, self._now()))
+        if user is None:
+            raise BadParameter("user_id")
+        return replace(origin, name=user.name), user
+
+    async def prepare(self, app: Application, who: Who, call: AuthCall) -> Ready:
+        """Raises BadParameter, StoreUnavailable."""
+        asked = wanted(call)
+        origin = self.origin(app, who, call)
+        if asked.code and origin.name:
+            return Ready(origin, Code(asked.code))
+        origin, user = await self.find(origin, who)
+        if asked.code:
+            return Ready(origin, Code(asked.code))
+        if not isinstance(user.standing, Known):
+            return Ready(origin, user.standing)
+        if asked.choice is None:
+            return Ready(origin, Refused(Reason.NO_PASSCODE, detail="neither a passcode nor a factor's name"))
+        reached = reach(asked, user.standing.phones, origin.policy.factors, self._lines)
+        if isinstance(reached, Refused):
+            return Ready(origin, reached)
+        assert reached.phone is not None
+        return Ready(origin, self._to_reach(origin, user.standing, reached.factor, reached.phone, call))
+
+    def _to_reach(self, origin: Origin, user: Known, factor: Factor, phone: Phone, call: AuthCall) -> ToReach:
+        asking = Asking(
+            user.user_id, user.username, origin.application, origin.client_ip, origin.hostname, origin.login_id
+        )
+        target = Target(phone.id, phone.label, detail=push_detail(call))
+        if factor is Factor.PUSH and call.txid:
+            prepared = self._prepared.take(origin.application, user.username, call.txid)
+            if prepared is None:
+                raise BadParameter("txid")
+            target = replace(target, mode=PushMode.NUMBER, answer=prepared.code)
+        return ToReach(factor, phone, asking, target)
+
+    # ------------------------------------------------------------ until it is recorded
+
+    async def run(self, ready: Ready, told: Callable[[Progress], None]) -> Progress:
+        """``told`` is told of each stage. The end is recorded before it is returned. Raises StoreUnavailable."""
+        try:
+            tried = await self._decide(ready, told)
+        except CancelledError:
+            with suppress(StoreUnavailable):
+                await self.record(ready.origin, Refused(Reason.GIVEN_UP, detail="the client is gone"))
+            raise
+        await self.record(ready.origin, tried.verdict)
+        return api_words.final(tried.verdict, tried.has_locked)
+
+    async def _decide(self, ready: Ready, told: Callable[[Progress], None]) -> Tried:
+        match ready.todo:
+            case Code(code):
+                policy = ready.origin.policy
+                passcodes = Passcodes(self._settings, self._seals, Admission(policy.new_user_policy))
+                job = passcodes.trying(ready.origin.name, code, policy.factors, self._now())
+                return await self._writer.run(job)
+            case ToReach(Factor.PUSH, phone, asking, target):
+                told(api_words.pushed(phone.label, target.answer))
+                return Tried(await self._ways.push(asking, target))
+            case ToReach(Factor.PHONE, phone, asking):
+                return Tried(
+                    await self._ways.call(asking, phone, lambda stage: told(api_words.calling(stage, phone)))
+                )
+            case ToReach(_, phone, asking):
+                failed = await self._ways.text(asking, phone)
+                return Tried(failed or Refused(Reason.SMS_SENT, factor=Factor.SMS, detail=f"to {phone.label}"))
+            case Allowed() | Refused() as verdict:
+                return Tried(verdict)
+
+    async def record(self, origin: Origin, verdict: Allowed | Refused) -> None:
+        """Durable when it returns. Raises StoreUnavailable."""
+        trail = origin.trail
+        match verdict:
+            case Allowed(factor, _, device):
+                trail.add("second factor", "allowed", f"{factor} {device}".strip())
+                result, reason = "accept", ""
+            case Refused(reason, _, factor, detail):
+                device = ""
+                trail.add("second factor", "refused", f"{reason}: {detail}" if detail else reason)
+                result = "reject"
+        login = LoginRecord(
+            login_id=origin.login_id,
+            at=self._now(),
+            section=origin.application,
+            username=origin.name,
+            nas=origin.hostname,
+            client_ip=origin.client_ip or None,
+            result=result,
+            reason=reason,
+            factor=factor,
+            device=device,
+            steps=tuple(trail.steps),
+            elapsed=trail.elapsed(),
+        )
+        await self._journal.record(login)
+        self._announce(login)
