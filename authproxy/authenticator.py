@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -22,6 +23,7 @@ from authproxy.model import (
     Challenges,
     Continue,
     Denied,
+    Entry,
     Identity,
     Journal,
     LoginRecord,
@@ -33,6 +35,7 @@ from authproxy.model import (
     Refused,
     Reject,
     SecondFactor,
+    Step,
     Typed,
     Verdict,
 )
@@ -44,13 +47,15 @@ _log = Logger()
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An outcome, and what log and trail say about it. ``who``: whose password was right."""
+    """An outcome, and what log and trail say about it. ``who``: whose password was right. ``record``: what the
+    journal holds of it already."""
 
     outcome: Outcome
     reason: str = ""
     factor: str = ""
     device: str = ""
     who: Identity | None = None
+    record: LoginRecord | None = None
 
 
 def _accept(message: str, who: Identity) -> Accept:
@@ -132,29 +137,35 @@ class Authenticator:
                 request.trail.add("policy", "refused", detail)
                 return _rejected(reason)
             case Ask() as ask:
-                return await self._ask(request, who, self._second_factor.begin(who, ask, request))
+                return await self._begin(request, who, ask)
+
+    async def _begin(self, request: AuthRequest, who: Identity, ask: Ask) -> Decision:
+        """The verdict on a passcode is reached in the store, and recorded there at once."""
+        entry = self._journal.entry(partial(self._record_of, request, who))
+        return await self._ask(
+            request, who, self._second_factor.begin(who, replace(ask, entry=entry), request), entry
+        )
 
     async def _decide_answer(self, pending: PendingChallenge, request: AuthRequest) -> Decision:
         reply = request.password.decode("utf-8", "replace")
         answer = self._second_factor.answer(pending.who, pending.resume, reply, request)
         return await self._ask(request, pending.who, answer)
 
-    async def _ask(self, request: AuthRequest, who: Identity, question: Awaitable[Verdict]) -> Decision:
+    async def _ask(
+        self, request: AuthRequest, who: Identity, question: Awaitable[Verdict], entry: Entry | None = None
+    ) -> Decision:
         try:
             verdict = await question
         except SecondFactorUnavailable as error:
             return self._fall_back(request, who, error)
         except StoreUnavailable as error:  # our own database: failmode is for a service that can't be reached
             return self._failed(request, "second factor", error, Reason.SECOND_FACTOR_UNAVAILABLE)
-        match verdict:
-            case Allowed(factor, message, device):
-                request.trail.add("second factor", "allowed", f"{factor} {device}".strip())
-                return Decision(_accept(message, who), "", factor, device)
-            case Refused(reason, message, factor, detail):
-                request.trail.add("second factor", "refused", _explained(reason, detail))
-                return _rejected(reason, message, factor)
-            case Prompt():
-                return await self._challenge(request, who, verdict)
+        if isinstance(verdict, Prompt):
+            return await self._challenge(request, who, verdict)
+        record = entry.recorded(verdict) if entry is not None else None
+        if record is None:
+            request.trail.add("second factor", *_told(verdict))
+        return _judged(verdict, who, record)
 
     async def _challenge(self, request: AuthRequest, who: Identity, prompt: Prompt) -> Decision:
         pending = PendingChallenge(
@@ -205,18 +216,26 @@ class Authenticator:
         login yet."""
         if isinstance(decision.outcome, Continue):
             return decision.outcome
-        record = self._record(request, decision)
+        if decision.record is not None:
+            self._announce(decision.record)
+            return decision.outcome
+        record = self._record(request, decision, request.trail.steps)
         try:
             await self._journal.record(record)
         except StoreUnavailable as error:
             if not isinstance(decision.outcome, Reject):
                 decision = self._failed(request, "journal", error, Reason.NOT_RECORDED)
-                record = self._record(request, decision)
+                record = self._record(request, decision, request.trail.steps)
         self._announce(record)
         return decision.outcome
 
-    def _record(self, request: AuthRequest, decision: Decision) -> LoginRecord:
-        trail = request.trail
+    def _record_of(self, request: AuthRequest, who: Identity, verdict: Verdict) -> LoginRecord:
+        """For the journal's entry: called in the store's thread, and for nothing if the transaction fails."""
+        assert not isinstance(verdict, Prompt)
+        step = request.trail.step("second factor", *_told(verdict))
+        return self._record(request, _judged(verdict, who), (*request.trail.steps, step))
+
+    def _record(self, request: AuthRequest, decision: Decision, steps: Iterable[Step]) -> LoginRecord:
         return LoginRecord(
             login_id=request.login_id,
             at=self._wall_clock(),
@@ -228,10 +247,27 @@ class Authenticator:
             reason=decision.reason,
             factor=decision.factor,
             device=decision.device,
-            steps=tuple(trail.steps),
-            elapsed=trail.elapsed(),
+            steps=tuple(steps),
+            elapsed=request.trail.elapsed(),
             dn=request.dn,
         )
+
+
+def _judged(verdict: Allowed | Refused, who: Identity, record: LoginRecord | None = None) -> Decision:
+    match verdict:
+        case Allowed(factor, message, device):
+            return Decision(_accept(message, who), "", factor, device, who, record)
+        case Refused(reason, message, factor):
+            return Decision(Reject(message, reason=reason), reason, factor, "", who, record)
+
+
+def _told(verdict: Allowed | Refused) -> tuple[str, str]:
+    """What the trail says of it: result and detail."""
+    match verdict:
+        case Allowed(factor, _, device):
+            return "allowed", f"{factor} {device}".strip()
+        case Refused(reason, _, _, detail):
+            return "refused", _explained(reason, detail)
 
 
 def _is_bound_to(pending: PendingChallenge, request: AuthRequest) -> bool:

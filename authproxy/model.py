@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+SqlValue = str | int | float | bytes | None
 JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
 
 _LOGIN_ID_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -46,7 +47,11 @@ class Trail:
         self.steps: list[Step] = []
 
     def add(self, stage: str, result: str, detail: str = "") -> None:
-        self.steps.append(Step(stage, result, detail, self._now() - self._started))
+        self.steps.append(self.step(stage, result, detail))
+
+    def step(self, stage: str, result: str, detail: str = "") -> Step:
+        """As it would be added now."""
+        return Step(stage, result, detail, self._now() - self._started)
 
     def elapsed(self) -> float:
         return self._now() - self._started
@@ -249,7 +254,8 @@ ACCESS_DENIED = "Access denied."  # all that a refused user is told
 class Ask:
     """What policy wants of the second factor: what was typed, what is allowed in which order of preference,
     and whether the appliance can show a prompt (``can_prompt``), also of where to enroll (``can_enroll``).
-    ``verified_push``: ``none``, or with which proof a push is asked: ``number`` or ``code``, which take a prompt."""
+    ``verified_push``: ``none``, or with which proof a push is asked: ``number`` or ``code``, which take a prompt.
+    ``entry``: where a verdict that is reached in the store may be recorded as it is reached."""
 
     typed: Typed | None
     factors: tuple[Factor, ...]
@@ -257,6 +263,7 @@ class Ask:
     prompt_format: str = "long"
     can_enroll: bool = False
     verified_push: str = "none"
+    entry: Entry | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,11 +378,48 @@ class LoginRecord:
     dn: str = ""
 
 
+class Executes(Protocol):
+    """As much of an open transaction as it takes to record something."""
+
+    def execute(self, sql: str, parameters: Mapping[str, SqlValue] = ..., /) -> object: ...
+
+
+class Entry:
+    """A login's place in the journal, for who reaches the verdict in the store: verdict and record are then
+    on disk together, or neither is."""
+
+    __slots__ = ("_insert", "_record_of", "_written")
+
+    def __init__(
+        self, record_of: Callable[[Verdict], LoginRecord], insert: Callable[[Executes, LoginRecord], None]
+    ) -> None:
+        self._record_of = record_of
+        self._insert = insert
+        self._written: tuple[Verdict, LoginRecord] | None = None
+
+    def write(self, transaction: Executes, verdict: Verdict) -> None:
+        """Records the login, once the transaction is committed; the verdict is final then."""
+        login = self._record_of(verdict)
+        self._insert(transaction, login)
+        self._written = verdict, login
+
+    def recorded(self, verdict: Verdict) -> LoginRecord | None:
+        """After the commit: the record of this verdict; None if it is still to be written."""
+        if self._written is None or self._written[0] is not verdict:
+            return None
+        return self._written[1]
+
+
 class Journal(Protocol):
     """Where logins are recorded before they are answered."""
 
     async def record(self, login: LoginRecord) -> None:
         """Durable when it returns. Raises StoreUnavailable: the caller must not accept."""
+        ...
+
+    def entry(self, record_of: Callable[[Verdict], LoginRecord]) -> Entry:
+        """For a login whose verdict may be reached in the store. ``record_of`` is called in the store's thread,
+        perhaps more than once: it must change nothing."""
         ...
 
 

@@ -36,7 +36,7 @@ from authproxy.secondfactor.known import Known, load_known
 from authproxy.secondfactor.menu import menu_text
 from authproxy.secondfactor.names import normalize
 from authproxy.secondfactor.outofband import Asking, OutOfBand
-from authproxy.secondfactor.passcodes import Passcodes
+from authproxy.secondfactor.passcodes import Passcodes, recorded
 from authproxy.secondfactor.prompts import EnrollAsked, MenuAsked, Open, Picked, ProofAsked
 from authproxy.secondfactor.pushes import ANY_APPROVER, Target
 from authproxy.secondfactor.reach import Phone
@@ -117,9 +117,8 @@ class LocalSecondFactor:
     async def _take(self, login: _Login, typed: Picked | Choice | Passcode | None) -> Verdict:
         name = normalize(login.who.username, self._mode)
         if isinstance(typed, Passcode):
-            tried = await self._writer.run(
-                self._passcodes.trying(name, typed.code, login.ask.factors, self._now())
-            )
+            trying = self._passcodes.trying(name, typed.code, login.ask.factors, self._now())
+            tried = await self._writer.run(recorded(trying, login.ask.entry))
             return tried.verdict
         if typed is None and login.ask.can_prompt:
             return await self._prompt(login, name)

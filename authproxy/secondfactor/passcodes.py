@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from authproxy.config.settings import ServiceSettings
-from authproxy.model import Allowed, Factor, Reason, Refused
+from authproxy.model import Allowed, Entry, Factor, Reason, Refused
 from authproxy.secondfactor.account import Account, note_login, note_strikes
 from authproxy.secondfactor.admission import Admission
 from authproxy.secondfactor.lockout import LockoutRule
@@ -73,3 +73,16 @@ class Passcodes:
         if strikes.locked_until is None:
             return ""
         return f"; {strikes.failures} wrong in a row: locked out for {self._settings.lockout_seconds} s"
+
+
+def recorded(trying: Job[Tried], entry: Entry | None) -> Job[Tried]:
+    """The attempt, with the login's record behind it in the same transaction."""
+    if entry is None:
+        return trying
+
+    def job(connection: Connection) -> Tried:
+        tried = trying(connection)
+        entry.write(connection, tried.verdict)
+        return tried
+
+    return job

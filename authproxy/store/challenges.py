@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from sqlalchemy import bindparam
 
-from authproxy.model import Identity, PendingChallenge
-from authproxy.store.statements import Connection, SqlValue, compiled
+from authproxy.model import Identity, PendingChallenge, SqlValue
+from authproxy.store.statements import Connection, compiled
 from authproxy.store.tables import challenges
 from authproxy.store.writer import Writer
 

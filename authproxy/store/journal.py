@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import string
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
-from authproxy.model import LoginRecord, Step
-from authproxy.store.statements import Connection, SqlValue, compiled
+from authproxy.model import Entry, Executes, LoginRecord, SqlValue, Step, Verdict
+from authproxy.store.statements import compiled
 from authproxy.store.tables import logins
 from authproxy.store.writer import Writer
 
@@ -25,15 +25,18 @@ class StoreJournal:
         self._writer = writer
 
     async def record(self, login: LoginRecord) -> None:
-        row = _to_row(login)
+        await self._writer.run(lambda connection: _insert(connection, login))
 
-        def insert(connection: Connection) -> None:
-            try:
-                connection.execute(_INSERT, row)
-            except UnicodeEncodeError:  # half a character, from a peer's bytes
-                connection.execute(_INSERT, {name: _encodable(value) for name, value in row.items()})
+    def entry(self, record_of: Callable[[Verdict], LoginRecord]) -> Entry:
+        return Entry(record_of, _insert)
 
-        await self._writer.run(insert)
+
+def _insert(transaction: Executes, login: LoginRecord) -> None:
+    row = _to_row(login)
+    try:
+        transaction.execute(_INSERT, row)
+    except UnicodeEncodeError:  # half a character, from a peer's bytes
+        transaction.execute(_INSERT, {name: _encodable(value) for name, value in row.items()})
 
 
 def _to_row(login: LoginRecord) -> dict[str, SqlValue]:

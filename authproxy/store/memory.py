@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from authproxy.model import LoginRecord, PendingChallenge
+from authproxy.model import Entry, LoginRecord, PendingChallenge, Verdict
 from authproxy.store.challenges import new_state
 
 
@@ -16,6 +16,9 @@ class MemoryJournal:
 
     async def record(self, login: LoginRecord) -> None:
         self.logins.append(login)
+
+    def entry(self, record_of: Callable[[Verdict], LoginRecord]) -> Entry:
+        return Entry(record_of, lambda _, login: self.logins.append(login))
 
 
 class MemoryChallenges:

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql import ClauseElement
 
-SqlValue = str | int | float | bytes | None
+from authproxy.model import SqlValue
+
 Parameters = Mapping[str, SqlValue]
 Row = tuple[Any, ...]  # typed where it is unpacked, as a database gives it
 

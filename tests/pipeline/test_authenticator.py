@@ -82,7 +82,7 @@ class Factors:
                 return verdict
 
 
-class BrokenJournal:
+class BrokenJournal(MemoryJournal):
     async def record(self, login: LoginRecord) -> None:
         raise StoreUnavailable("database or disk is full")
 
