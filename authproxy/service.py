@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor as Reactor
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IListeningPort
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from authproxy.apiclient.client import ApiClient, Keys
@@ -29,11 +28,10 @@ from authproxy.config.settings import (
     RadiusServerSettings,
     RemoteSettings,
     ServerMode,
-    ServiceSettings,
     Settings,
+    WebSettings,
 )
 from authproxy.deadlines import Deadlines
-from authproxy.errors import StoreUnavailable
 from authproxy.httpproxy.door import HttpProxy
 from authproxy.ldap.binds import BindRules
 from authproxy.ldap.server import LdapServer
@@ -51,18 +49,12 @@ from authproxy.radius.client import UpstreamClient
 from authproxy.radius.listen import open_port
 from authproxy.radius.passthrough import PassThrough
 from authproxy.radius.server import RadiusServer
+from authproxy.secondfactor.embedded import Embedded
 from authproxy.secondfactor.local import LocalSecondFactor
 from authproxy.secondfactor.push import PushDesk
 from authproxy.secondfactor.remembered import RememberedBinds
 from authproxy.secondfactor.remote import RemoteRules, RemoteSecondFactor
 from authproxy.secondfactor.remote_service import RemoteService
-from authproxy.secondfactor.seeds import SeedBox
-from authproxy.secondfactor.wakeup import listen as wakeup_listen
-from authproxy.store.challenges import StoreChallenges
-from authproxy.store.engine import open_for_writing, sqlite_path
-from authproxy.store.journal import StoreJournal
-from authproxy.store.retention import prune
-from authproxy.store.writer import Writer
 from authproxy.typed import Appended, FieldReader, WholeFactor, WholePassword
 
 _log = Logger()
@@ -122,7 +114,28 @@ def build(settings: Settings, seed_key: bytes, reactor: Reactor) -> Service:
         proxy = HttpProxy(proxy_section, reactor, reactor)
         closers.append(proxy.close)
         service.ports.append(proxy.listen())
+    if settings.service.web is not None:
+        _open_web(settings, settings.service.web, embedded, service.metrics, events, reactor, closers)
     return service
+
+
+def _open_web(
+    settings: Settings,
+    web: WebSettings,
+    embedded: Embedded,
+    metrics: Metrics,
+    events: AuthEvents | None,
+    reactor: Reactor,
+    closers: list[Callable[[], object]],
+) -> None:
+    """The APIs. Stopped before what they use: first the listener, then the logins that go on by themselves."""
+    from authproxy.web.front import open_front  # half a second of imports that many daemons don't need
+
+    announce = LoginLog(SectionNames("service", None), metrics, events, settings.main.debug)
+    transactions = embedded.transactions(announce, reactor)
+    front = open_front(web, settings.service.state_dir, transactions, embedded.applications(), reactor)
+    closers += [transactions.stop, front.stop]
+    reactor.callLater(0, front.start)
 
 
 def _ldap_server(
@@ -338,58 +351,7 @@ class SecondFactors:
         return self._clients[remote]
 
 
-# ---------------------------------------------------------------- the embedded service
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """The embedded second-factor service and its store."""
-
-    settings: ServiceSettings
-    writer: Writer
-    journal: StoreJournal
-    challenges: StoreChallenges
-    pushes: PushDesk
-    seeds: SeedBox
-
-    @classmethod
-    def open(
-        cls, settings: ServiceSettings, seed_key: bytes, reactor: Reactor, closers: list[Callable[[], object]]
-    ) -> Embedded:
-        writer = Writer(sqlite_path(settings.database), open_for_writing(settings.database), reactor)
-        writer.start()
-        pushes = PushDesk(writer, reactor, time.time, settings.push_seconds)
-        pushes.start()
-        closers += [writer.stop, pushes.stop, _forget_old_logins(writer, settings.login_retention_days, reactor)]
-        wakeup = wakeup_listen(reactor, settings.state_dir, pushes.wake)
-        if wakeup is not None:
-            closers.append(wakeup.stopListening)
-        challenges = StoreChallenges(writer, settings.challenge_seconds, time.time)
-        return cls(settings, writer, StoreJournal(writer), challenges, pushes, SeedBox(seed_key))
-
-    def second_factor(self, application: str) -> LocalSecondFactor:
-        return LocalSecondFactor(application, self.settings, self.writer, self.seeds, self.pushes, time.time)
-
-
-def _forget_old_logins(writer: Writer, days: int, reactor: Reactor) -> Callable[[], None]:
-    """Every few hours, unless ``days`` is 0 (keep all). What stops it."""
-
-    async def forget() -> None:
-        try:
-            await prune(writer, time.time() - days * _DAY)
-        except StoreUnavailable as error:
-            _log.error("old logins could not be deleted: {problem}", problem=str(error))
-
-    pruning = LoopingCall(lambda: Deferred.fromCoroutine(forget()))
-    pruning.clock = reactor
-    if days:
-        pruning.start(_PRUNE_EVERY)
-
-    def stop() -> None:
-        if pruning.running:
-            pruning.stop()
-
-    return stop
+# ---------------------------------------------------------------- the record
 
 
 def _auth_events(main: MainSettings, closers: list[Callable[[], object]]) -> AuthEvents | None:

@@ -29,7 +29,7 @@ from authproxy.model import (
 )
 from authproxy.secondfactor import prompts, verified
 from authproxy.secondfactor.account import Account
-from authproxy.secondfactor.admission import Admission
+from authproxy.secondfactor.admission import BYPASS_STATUS, Admission
 from authproxy.secondfactor.enroll_links import EnrollLinks
 from authproxy.secondfactor.gateways import AsksPush, Gateways
 from authproxy.secondfactor.known import Known, load_known
@@ -113,6 +113,11 @@ class LocalSecondFactor:
                 return await self._take(login, typed if isinstance(typed, Passcode) else None)
             case MenuAsked(lines):
                 return await self._take(login, prompts.read_reply(reply, lines))
+
+    async def is_welcome(self, who: Identity) -> bool:
+        """Whether the user is known, active or let through, and not locked out. Raises StoreUnavailable."""
+        found = await self._look(normalize(who.username, self._mode), DENIED)
+        return isinstance(found, Known) or (isinstance(found, Allowed) and found.factor == BYPASS_STATUS)
 
     async def _take(self, login: _Login, typed: Picked | Choice | Passcode | None) -> Verdict:
         name = normalize(login.who.username, self._mode)

@@ -1,0 +1,140 @@
+"""The embedded second-factor service: its rooms, built and wired once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from twisted.internet.asyncioreactor import AsyncioSelectorReactor as Reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from authproxy.config.settings import ServiceSettings
+from authproxy.errors import StoreUnavailable
+from authproxy.model import LoginRecord
+from authproxy.secondfactor.applications import Applications
+from authproxy.secondfactor.enroll_links import EnrollLinks
+from authproxy.secondfactor.fraud import FraudDesk
+from authproxy.secondfactor.gateways import Calls, FraudAlert, Gateways, Notifies, Texts
+from authproxy.secondfactor.local import LocalSecondFactor
+from authproxy.secondfactor.outofband import OutOfBand
+from authproxy.secondfactor.push import PushDesk
+from authproxy.secondfactor.push_jobs import PushLimit
+from authproxy.secondfactor.seeds import SeedBox
+from authproxy.secondfactor.transactions import Transactions
+from authproxy.secondfactor.wakeup import listen as wakeup_listen
+from authproxy.store.challenges import StoreChallenges
+from authproxy.store.engine import open_for_writing, sqlite_path
+from authproxy.store.journal import StoreJournal
+from authproxy.store.retention import prune
+from authproxy.store.writer import Writer
+
+_PRUNE_EVERY = 6 * 3600.0
+_DAY = 86_400.0
+
+_log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Outward:
+    """The rooms that speak to people, as far as they are there."""
+
+    notifies: Notifies | None = None
+    calls: Calls | None = None
+    texts: Texts | None = None
+    frauds: Sequence[FraudAlert] = ()
+
+
+NOBODY_OUTSIDE = Outward()
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The embedded service and its store."""
+
+    settings: ServiceSettings
+    writer: Writer
+    journal: StoreJournal
+    challenges: StoreChallenges
+    pushes: PushDesk
+    seeds: SeedBox
+    gateways: Gateways
+    links: EnrollLinks | None
+
+    @classmethod
+    def open(
+        cls,
+        settings: ServiceSettings,
+        seed_key: bytes,
+        reactor: Reactor,
+        closers: list[Callable[[], object]],
+        outward: Outward = NOBODY_OUTSIDE,
+    ) -> Embedded:
+        """What closes it is added to ``closers``. Raises ConfigError, StoreUnavailable, SecretError."""
+        seeds = SeedBox(seed_key)
+        writer = Writer(sqlite_path(settings.database), open_for_writing(settings.database), reactor)
+        writer.start()
+        frauds = FraudDesk(writer, time.time, settings.fraud_locks_user, outward.frauds)
+        limit = PushLimit(settings.push_limit, settings.push_limit_seconds)
+        pushes = PushDesk(writer, reactor, time.time, settings.push_seconds, limit, outward.notifies, frauds)
+        pushes.start()
+        closers += [writer.stop, pushes.stop, _forget_old_logins(writer, settings.login_retention_days, reactor)]
+        wakeup = wakeup_listen(reactor, settings.state_dir, pushes.wake)
+        if wakeup is not None:
+            closers.append(wakeup.stopListening)
+        return cls(
+            settings,
+            writer,
+            StoreJournal(writer),
+            StoreChallenges(writer, settings.challenge_seconds, time.time),
+            pushes,
+            seeds,
+            Gateways(outward.calls, outward.texts, frauds),
+            EnrollLinks(seeds, settings.web.base_url, time.time) if settings.web else None,
+        )
+
+    def second_factor(self, application: str) -> LocalSecondFactor:
+        return LocalSecondFactor(
+            application,
+            self.settings,
+            self.writer,
+            self.seeds,
+            self.pushes,
+            time.time,
+            self.gateways,
+            self.links,
+        )
+
+    def transactions(self, announce: Callable[[LoginRecord], None], clock: IReactorTime) -> Transactions:
+        """The Auth API. Whoever has it made stops it before the store."""
+        ways = OutOfBand(self.settings, self.writer, self.seeds, self.pushes, self.gateways, time.time)
+        return Transactions(
+            self.settings, self.writer, self.seeds, ways, self.journal, announce, clock, time.time, self.links
+        )
+
+    def applications(self) -> Applications:
+        return Applications(self.writer, self.seeds, time.monotonic)
+
+
+def _forget_old_logins(writer: Writer, days: int, reactor: IReactorTime) -> Callable[[], None]:
+    """Every few hours, unless ``days`` is 0 (keep all). What stops it."""
+
+    async def forget() -> None:
+        try:
+            await prune(writer, time.time() - days * _DAY)
+        except StoreUnavailable as error:
+            _log.error("old logins could not be deleted: {problem}", problem=str(error))
+
+    pruning = LoopingCall(lambda: Deferred.fromCoroutine(forget()))
+    pruning.clock = reactor
+    if days:
+        pruning.start(_PRUNE_EVERY)
+
+    def stop() -> None:
+        if pruning.running:
+            pruning.stop()
+
+    return stop
