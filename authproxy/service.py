@@ -16,7 +16,6 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import Logger
 
 from authproxy.apiclient.client import ApiClient, Keys
-from authproxy.apiclient.https import HttpsHost, HttpsPeer
 from authproxy.authenticator import Authenticator
 from authproxy.config.settings import (
     AdClientSettings,
@@ -342,6 +341,8 @@ class SecondFactors:
 
     def _client(self, remote: RemoteSettings) -> ApiClient:
         """Sections with the same keys share connections."""
+        from authproxy.apiclient.https import HttpsHost, HttpsPeer  # its imports take time and memory, too
+
         if remote not in self._clients:
             host = HttpsHost(remote.api_host, remote.api_port, remote.http_ca_certs_file, remote.http_proxy)
             peer = HttpsPeer(host)

@@ -12,8 +12,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from authproxy.apiclient.envelope import Answer, HttpReply, Outage, Outcome, Refusal, read_envelope
-from authproxy.apiclient.https import HttpRequest
+from authproxy.apiclient.envelope import Answer, Outage, Outcome, Refusal, read_envelope
+from authproxy.apiclient.messages import HttpReply, HttpRequest
 from authproxy.apisigning import Signable, authorization, encoded, sign
 from authproxy.secret import Secret
 

@@ -10,19 +10,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from authproxy.apiclient.messages import HttpReply
 from authproxy.model import JsonValue
 
 _LONGEST_TEXT = 200
 _UNABLE = 503  # the request was not handled (RFC 9110 15.6.4); gateways say 502 and 504 of those that were
-
-
-@dataclass(frozen=True, slots=True)
-class HttpReply:
-    """``retry_after``: the header's text, empty without one."""
-
-    status: int
-    body: bytes = field(repr=False)
-    retry_after: str = ""
 
 
 @dataclass(frozen=True, slots=True)

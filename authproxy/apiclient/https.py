@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -18,7 +18,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from yarl import URL
 
 from authproxy import __version__
-from authproxy.apiclient.envelope import HttpReply, Outage
+from authproxy.apiclient.envelope import Outage
+from authproxy.apiclient.messages import HttpReply, HttpRequest
 from authproxy.errors import ConfigError
 
 T = TypeVar("T")
@@ -39,18 +40,6 @@ class HttpsHost:
     port: int = 443
     authorities: Path | None = None
     proxy: tuple[str, int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
-    """``query`` is encoded. ``is_poll``: the answer may take long, so it does not stand in the others' way."""
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    body: bytes
-    is_poll: bool = False
 
 
 class HttpsPeer:

@@ -84,6 +84,10 @@ def _listeners(settings: Settings) -> str:
     for section in settings.ldap_servers:
         tls = f" and {section.ssl_port}/tcp (LDAPS)" if section.ssl_cert_path else ""
         ports.append(f"[{section.name}] on {section.interface or 'every address'} port {section.port}/tcp{tls}")
+    ports += [
+        f"[{proxy.name}] on {proxy.interface or 'every address'} port {proxy.port}/tcp"
+        for proxy in settings.http_proxies
+    ]
     return ", ".join(ports) or "no server section is configured"
 
 
