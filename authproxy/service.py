@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor as Reactor
 from twisted.internet.defer import maybeDeferred
@@ -56,6 +56,9 @@ from authproxy.secondfactor.remote import RemoteRules, RemoteSecondFactor
 from authproxy.secondfactor.remote_service import RemoteService
 from authproxy.typed import Appended, FieldReader, WholeFactor, WholePassword
 
+if TYPE_CHECKING:
+    from authproxy.web.front import Front
+
 _log = Logger()
 _PRUNE_EVERY = 6 * 3600.0
 _DAY = 86_400.0
@@ -70,6 +73,7 @@ class Service:
     pushes: PushDesk
     ports: list[IListeningPort] = field(default_factory=list)
     closers: list[Callable[[], object]] = field(default_factory=list)
+    web: Front | None = None
 
     async def stop(self) -> None:
         """Takes no more requests, then closes connections and the database, in that order."""
@@ -114,7 +118,9 @@ def build(settings: Settings, seed_key: bytes, reactor: Reactor) -> Service:
         closers.append(proxy.close)
         service.ports.append(proxy.listen())
     if settings.service.web is not None:
-        _open_web(settings, settings.service.web, embedded, service.metrics, events, reactor, closers)
+        service.web = _open_web(
+            settings, settings.service.web, embedded, service.metrics, events, reactor, closers
+        )
     return service
 
 
@@ -126,7 +132,7 @@ def _open_web(
     events: AuthEvents | None,
     reactor: Reactor,
     closers: list[Callable[[], object]],
-) -> None:
+) -> Front:
     """The APIs. Stopped before what they use: first the listener, then the logins that go on by themselves."""
     from authproxy.web.front import open_front  # half a second of imports that many daemons don't need
 
@@ -134,7 +140,8 @@ def _open_web(
     transactions = embedded.transactions(announce, reactor)
     front = open_front(web, settings.service.state_dir, transactions, embedded.applications(), reactor)
     closers += [transactions.stop, front.stop]
-    reactor.callLater(0, front.start)
+    reactor.callLater(0, front.start)  # type: ignore[no-untyped-call]
+    return front
 
 
 def _ldap_server(

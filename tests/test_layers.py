@@ -131,7 +131,13 @@ RULES = (
     Rule(
         "the web knows the service's words, never the store",
         ("authproxy.web",),
-        allowed=(*WORDS, "authproxy.web", "authproxy.secondfactor.authapi", "authproxy.drops"),
+        allowed=(
+            *WORDS,
+            "authproxy.web",
+            "authproxy.secondfactor.authapi",
+            "authproxy.drops",
+            "authproxy.config.settings",
+        ),
     ),
     Rule(
         "config knows no room but the words",

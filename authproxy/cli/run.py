@@ -13,6 +13,7 @@ from authproxy.errors import AuthproxyError
 
 if TYPE_CHECKING:
     from authproxy.config.settings import Settings
+    from authproxy.service import Service
 
 
 @click.command("run")
@@ -54,7 +55,7 @@ def _run(config: Path | None) -> None:
     reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(service.stop()))
 
     def ready() -> None:
-        text = f"authproxy {__version__} is ready: {_listeners(settings)}"
+        text = f"authproxy {__version__} is ready: {_listeners(settings, service)}"
         log.info("{text}", text=text)
         if not settings.main.log_stdout:
             click.echo(text)
@@ -76,7 +77,7 @@ def _wants_debug(settings: Settings) -> bool:
     return any(getattr(section, "debug", False) for section in sections)
 
 
-def _listeners(settings: Settings) -> str:
+def _listeners(settings: Settings, service: Service) -> str:
     ports = [
         f"[{section.name}] on {section.interface or 'every address'} port {section.port}/udp"
         for section in settings.radius_servers
@@ -84,6 +85,12 @@ def _listeners(settings: Settings) -> str:
     for section in settings.ldap_servers:
         tls = f" and {section.ssl_port}/tcp (LDAPS)" if section.ssl_cert_path else ""
         ports.append(f"[{section.name}] on {section.interface or 'every address'} port {section.port}/tcp{tls}")
+    web = settings.service.web
+    if web is not None and service.web is not None:
+        note = (
+            f", self-signed, SHA-256 {service.web.certificate.fingerprint}" if service.web.is_self_signed else ""
+        )
+        ports.append(f"[service] on {web.interface or 'every address'} port {web.port}/tcp (HTTPS{note})")
     ports += [
         f"[{proxy.name}] on {proxy.interface or 'every address'} port {proxy.port}/tcp"
         for proxy in settings.http_proxies

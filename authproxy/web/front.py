@@ -1,0 +1,79 @@
+"""The web side opened: certificate, port, and the rooms behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from authproxy.config.settings import WebSettings
+from authproxy.secondfactor.authapi import AuthApi
+from authproxy.web.app import build
+from authproxy.web.certificate import WebCertificate, self_signed
+from authproxy.web.listener import WebListener, open_socket
+from authproxy.web.rates import Rates
+from authproxy.web.refusals import Refusals
+from authproxy.web.site import Applications, Site
+from authproxy.web.source import Sources
+
+_log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What runs."""
+
+    listener: WebListener
+    certificate: WebCertificate
+    is_self_signed: bool
+
+    def start(self) -> None:
+        """In the running event loop."""
+        starting: Deferred[None] = Deferred.fromFuture(asyncio.ensure_future(self.listener.start()))
+        starting.addErrback(lambda failure: _log.failure("the web side can't start", failure))
+
+    def stop(self) -> Deferred[None]:
+        return self.listener.stop()
+
+
+def open_front(
+    settings: WebSettings, state_dir: Path, auth: AuthApi, applications: Applications, clock: IReactorTime
+) -> Front:
+    """Clients may connect from now on; they are answered after ``start``. Raises ConfigError."""
+    host = urlsplit(settings.base_url).hostname or "localhost"
+    certificate = _certificate(settings, state_dir, host)
+    site = Site(
+        auth,
+        applications,
+        Rates(settings.request_rate, clock.seconds),
+        Refusals(clock.seconds),
+        time.time,
+        (urlsplit(settings.base_url).netloc,),
+    )
+    app = build(site, Sources(settings.trusted_proxies))
+    opened = open_socket(settings.interface, settings.port)
+    is_own = settings.ssl_cert_path is None
+    return Front(WebListener(app, certificate, opened, clock), certificate, is_own)
+
+
+def _certificate(settings: WebSettings, state_dir: Path, host: str) -> WebCertificate:
+    if settings.ssl_cert_path is not None and settings.ssl_key_path is not None:
+        return WebCertificate(settings.ssl_cert_path, settings.ssl_key_path)
+    here = [settings.interface] if settings.interface not in ("", "::", "0.0.0.0") else []  # noqa: S104
+    names = [host, platform.node().lower() or "localhost", "localhost", "127.0.0.1", "::1", *here]
+    path, is_new = self_signed(state_dir, names)
+    certificate = WebCertificate(path, path)
+    if is_new:
+        _log.warn(
+            "web: made the self-signed certificate {path}, SHA-256 {print}: clients must be told to trust it",
+            path=str(path),
+            print=certificate.fingerprint,
+        )
+    return certificate
