@@ -78,6 +78,7 @@ class LdapConnection(Protocol):
         self._secure = secure
         self._session: Session[Waiter] = Session()
         self._layer: SecurityLayer | None = None
+        self._straight: socket.socket | None = None
         self._watch: IDelayedCall | None = None
         self._heard = 0.0
         self._why_lost: ConnectionFailed | None = None
@@ -121,7 +122,28 @@ class LdapConnection(Protocol):
 
     def _write(self, message: bytes) -> None:
         assert self.transport is not None
-        self.transport.write(message if self._layer is None else self._layer.send(message))
+        data = message if self._layer is None else self._layer.send(message)
+        if self._straight is not None:
+            data = self._send(self._straight, data)
+        if data:
+            self.transport.write(data)
+
+    def _send(self, handle: socket.socket, data: bytes) -> bytes:
+        """What is left for the transport to send, or to fail with; it is in charge from then on."""
+        try:
+            left = data[handle.send(data) :]
+        except OSError:
+            left = data
+        if left:
+            self._straight = None
+        return left
+
+    def go_straight(self) -> None:
+        """From now on what is sent goes to the socket at once, without the reactor's waiting until it can be
+        written; only in clear, as TLS has buffers of its own. For whoever has one operation at a time: the many
+        searches of a service connection are better sent together."""
+        if self._wanted is Transport.CLEAR:
+            self._straight = cast(socket.socket, ISystemHandle(self.transport).getHandle())
 
     def protect(self, layer: SecurityLayer) -> None:
         """From now on everything is sealed, both ways. Call it when nothing is outstanding."""

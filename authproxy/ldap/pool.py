@@ -85,6 +85,7 @@ class BindPool:
             return
         self._connections.add(connection)
         connection.on_lost = self._lost
+        connection.go_straight()
         self._use(connection)
 
     def _not_opened(self, failure: Failure) -> None:
