@@ -2,7 +2,7 @@
 
 The device is eapol_test, one process for each login, many at once; the second factor is not asked (bypass status).
 All of it shares the host's cores, TLS on both ends included, so that logins a second say less than the CPU that
-each relay takes for a login.
+each relay takes for a login. Only authproxy looks the user up and commits a record before it accepts.
 """
 
 from __future__ import annotations
