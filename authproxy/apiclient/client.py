@@ -14,7 +14,7 @@ from twisted.logger import Logger
 
 from authproxy.apiclient.envelope import Answer, Outage, Outcome, Refusal, read_envelope
 from authproxy.apiclient.messages import HttpReply, HttpRequest
-from authproxy.apisigning import Signable, authorization, encoded, sign
+from authproxy.apiclient.signature import Signable, authorization, encoded
 from authproxy.secret import Secret
 
 PING: Final = "/auth/v2/ping"
@@ -146,8 +146,8 @@ class ApiClient:
             body = encoded(pairs).encode("ascii")
         signed_pairs = () if has_body and version == 5 else pairs
         signable = Signable(call.method, self.host, call.path, date, signed_pairs, body)
-        signature = sign(signable, version, self._keys.skey.reveal_bytes())
-        headers["Authorization"] = authorization(self._keys.ikey, signature)
+        skey = self._keys.skey.reveal_bytes()
+        headers["Authorization"] = authorization(self._keys.ikey, skey, signable, version)
         return HttpRequest(call.method, call.path, query, headers, body, call.is_poll)
 
     # ------------------------------------------------------------ the clock

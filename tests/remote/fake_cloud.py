@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import email.utils
 import json
 import ssl
 import time
@@ -19,8 +18,8 @@ import trustme
 from aiohttp import web
 from twisted.internet.defer import Deferred
 
-from authproxy.apisigning import Signable, is_signed, read_authorization
 from authproxy.model import SUCCESS
+from authproxy.web.api.signature import Flaw, Signable, credentials, verify
 
 IKEY, SKEY = "DIAAAAAAAAAAAAAAAAAA", "0123456789abcdefghijklmnopqrstuvwxyzABCD"
 NEWS_WITHIN = 5.0
@@ -154,22 +153,25 @@ class FakeCloud:
         return query | dict(parse_qsl(body.decode(), keep_blank_values=True))
 
     def _unsigned(self, request: web.Request, body: bytes) -> tuple[int, str] | None:
-        read = read_authorization(request.headers.get("Authorization", ""))
-        if read is None:
+        given = credentials(request.headers.get("Authorization", "").encode())
+        if given is None:
             return 40101, "Missing request credentials"
-        if read[0] != IKEY:
+        if given.ikey != IKEY:
             return 40102, "Invalid integration key in request credentials"
-        date = request.headers["Date"]
-        if abs(email.utils.parsedate_to_datetime(date).timestamp() - time.time() - self.ahead) > 300:
-            return 40105, "Bad request timestamp"
-        is_json = request.content_type == "application/json"
-        query = tuple(parse_qsl(request.query_string, keep_blank_values=True))
-        form = () if is_json else tuple(parse_qsl(body.decode(), keep_blank_values=True))
-        new = Signable(request.method, self.host, request.path, date, query, body)
-        old = Signable(request.method, self.host, request.path, date, query + form)
-        version = 2 if form else 5
-        if not is_signed(old if form else new, version, self.skey.encode(), read[1]):
-            return 40103, "Invalid signature in request credentials"
+        signed = Signable(
+            request.method.encode(),
+            self.host.encode(),
+            request.path.encode(),
+            request.query_string.encode(),
+            body,
+            request.content_type == "application/json",
+            request.headers["Date"].encode(),
+        )
+        match verify(signed, given.signature, self.skey.encode(), time.time() + self.ahead):
+            case Flaw.BAD_DATE | Flaw.NO_DATE:
+                return 40105, "Bad request timestamp"
+            case Flaw.BAD_SIGNATURE:
+                return 40103, "Invalid signature in request credentials"
         return None
 
     def _preauth(self, params: Params) -> web.Response:
