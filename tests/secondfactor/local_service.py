@@ -12,9 +12,14 @@ from twisted.internet import reactor
 from authproxy.config.settings import ServiceSettings
 from authproxy.errors import SecretError
 from authproxy.model import Ask, AuthRequest, Factor, Identity, Passcode, Reason, Refused, Trail, Typed, Verdict
+from authproxy.secondfactor.enroll_links import EnrollLinks
+from authproxy.secondfactor.gateways import Gateways
+from authproxy.secondfactor.gateways_memory import MemoryCalls, MemoryFrauds, MemoryNotifies, MemoryTexts
 from authproxy.secondfactor.local import LocalSecondFactor
 from authproxy.secondfactor.passcode import hotp
 from authproxy.secondfactor.push import PushDesk
+from authproxy.secondfactor.push_jobs import PushLimit
+from authproxy.secondfactor.seeds import SeedBox
 from authproxy.store import tables
 from authproxy.store.engine import Database, open_sqlite
 from authproxy.store.writer import Writer
@@ -52,7 +57,7 @@ class Moment:
 class LocalService:
     """Writer, push desk and database of one state directory."""
 
-    def __init__(self, state_dir: Path, clock: Any = reactor, **settings: Any) -> None:
+    def __init__(self, state_dir: Path, clock: Any = reactor, has_lines: bool = False, **settings: Any) -> None:
         self.state_dir = state_dir
         self.url = f"sqlite:///{state_dir / 'authproxy.db'}"
         self.settings = ServiceSettings(state_dir, self.url, **settings)
@@ -60,8 +65,14 @@ class LocalService:
         self.writer = Writer(state_dir / "authproxy.db", open_sqlite(self.url), reactor)
         self.writer.start()
         self.database = Database(self.url)
-        self.pushes = PushDesk(self.writer, clock, self.now, self.settings.push_seconds)
+        self.notifies, self.frauds = MemoryNotifies(), MemoryFrauds()
+        self.calls, self.texts = MemoryCalls(), MemoryTexts()
+        self.gateways = Gateways(self.calls, self.texts, self.frauds) if has_lines else Gateways()
+        limit = PushLimit(self.settings.push_limit, self.settings.push_limit_seconds)
+        seconds = self.settings.push_seconds
+        self.pushes = PushDesk(self.writer, clock, self.now, seconds, limit, self.notifies, self.frauds)
         self.seals = PlainSeals()
+        self.links = EnrollLinks(SeedBox(bytes(32)), "https://mfa.example", self.now)
         self._devices = 0
 
     async def stop(self) -> None:
@@ -70,7 +81,16 @@ class LocalService:
         self.database.close()
 
     def second_factor(self, application: str = "radius_server_auto") -> LocalSecondFactor:
-        return LocalSecondFactor(application, self.settings, self.writer, self.seals, self.pushes, self.now)
+        return LocalSecondFactor(
+            application,
+            self.settings,
+            self.writer,
+            self.seals,
+            self.pushes,
+            self.now,
+            self.gateways,
+            self.links,
+        )
 
     def add_user(self, name: str = "alice", **values: Any) -> str:
         row = {"id": f"US{name.upper()}", "username": name, "display_name": name, "created": 1.0, **values}
@@ -88,6 +108,32 @@ class LocalService:
             link = {"user_id": user_id, "device_id": device_id, "position": self._devices}
             connection.execute(tables.device_users.insert().values(**link))
         return device_id
+
+    def add_phone(self, user_id: str, app: str = "web", **values: Any) -> str:
+        """``app``: empty for a phone that was never activated."""
+        self._devices += 1
+        phone_id = f"DP{self._devices}"
+        row = {"number": f"+1555555010{self._devices}", "created": float(self._devices), **values}
+        with self.database.writing() as connection:
+            connection.execute(tables.phones.insert().values(id=phone_id, **row))
+            link = {"user_id": user_id, "phone_id": phone_id, "position": self._devices}
+            connection.execute(tables.phone_users.insert().values(**link))
+            if app:
+                key = {"serial": phone_id, "public_key": b"", "created": 1.0}
+                connection.execute(tables.phone_apps.insert().values(phone_id=phone_id, kind=app, **key))
+        return phone_id
+
+    def add_alias(self, user_id: str, name: str) -> None:
+        with self.database.writing() as connection:
+            connection.execute(tables.aliases.insert().values(name=name, user_id=user_id))
+
+    async def only_push(self) -> str:
+        """The ID of the one pending push, once it is there."""
+        for _ in range(3):
+            await self.writer.run(lambda connection: None)
+        found = self.value("SELECT id FROM pushes WHERE status = 'pending'")
+        assert isinstance(found, str)
+        return found
 
     def add_bypass(self, user_id: str, code: str, **values: Any) -> None:
         row = {"id": f"BC{code}", "user_id": user_id, "uses_left": 1, "created": 1.0, **values}

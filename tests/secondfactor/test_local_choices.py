@@ -12,8 +12,8 @@ from local_service import ACCESS_DENIED, FACTORS, LocalService, ask, request, to
 from twisted.internet.defer import CancelledError, Deferred
 
 from authproxy.model import AUTO, Allowed, Choice, Factor, Prompt, Reason, Refused, Typed, Verdict
-from authproxy.secondfactor.wording import APPEND_PASSCODE, USE_PASSCODE
 from authproxy.secondfactor.pushes import PushStatus
+from authproxy.secondfactor.wording import APPEND_PASSCODE, USE_PASSCODE
 
 ONLY_PASSCODE = (Factor.PASSCODE,)
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_twisted
@@ -16,15 +17,21 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.task import Clock, deferLater
 
 from authproxy.errors import StoreUnavailable
-from authproxy.secondfactor.push import POLL_SECONDS
+from authproxy.secondfactor import phones, users
+from authproxy.secondfactor.fraud import FraudDesk
+from authproxy.secondfactor.gateways import FraudReport
+from authproxy.secondfactor.push import POLL_SECONDS, PushDesk
 from authproxy.secondfactor.pushes import (
     Decided,
     NoSuchPush,
     Push,
     PushEnd,
+    PushMode,
     PushRequest,
     PushStatus,
+    Target,
     TooLate,
+    TooMany,
     decide_push,
     pending_pushes,
 )
@@ -38,7 +45,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def service(tmp_path: Path, clock: Clock) -> Iterator[LocalService]:
-    service = LocalService(tmp_path, clock)
+    service = LocalService(tmp_path, clock, push_limit=0)
     service.add_user()
     yield service
     pytest_twisted.blockon(Deferred.fromCoroutine(service.stop()))
@@ -225,6 +232,158 @@ async def test_two_approvers_at_once_one_decides(service: LocalService) -> None:
     assert await waiting is PushStatus.DENIED
 
 
+# ---------------------------------------------------------------- phones, limits, fraud
+
+
+def to_phone(service: LocalService, phone_id: str, **target: Any) -> PushRequest:
+    asked = Target(phone_id, "your phone", **target)
+    return PushRequest("USALICE", "alice", "vpn", "198.51.100.7", "192.0.2.1", "LOGIN", asked)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_phone_is_notified_after_the_commit_and_told_of_the_end(service: LocalService) -> None:
+    phone = service.add_phone("USALICE")
+    waiting = service.pushes.begin(to_phone(service, phone, detail={"hostname": "db1"}))
+    assert service.notifies.sent == []
+    (push,) = await pending(service)
+    assert service.notifies.sent == [push]
+    assert (push.phone_id, push.detail) == (phone, '{"hostname": "db1"}')
+    with service.database.reading() as connection:
+        assert pending_pushes(connection, NOW, phone) == [push]
+        assert pending_pushes(connection, NOW, "DPOTHER") == []
+    waiting.cancel()
+    with pytest.raises(CancelledError):
+        await waiting
+    assert service.notifies.over == [(push.id, PushStatus.CANCELLED)]
+
+
+@pytest_twisted.ensureDeferred
+async def test_logins_with_other_phones_or_other_details_are_asked_by_themselves(service: LocalService) -> None:
+    phones = [service.add_phone("USALICE") for _ in range(2)]
+    asked = [to_phone(service, phone) for phone in phones]
+    asked += [to_phone(service, phones[0], detail={"pushinfo": amount}) for amount in ("10", "10", "10000")]
+    waiting = [service.pushes.begin(request) for request in asked]
+    assert len(await pending(service)) == 4
+    await approve_all(service)
+    assert await gatherResults(waiting) == [PushStatus.APPROVED] * 5
+
+
+async def approve_all(service: LocalService) -> None:
+    for push in await pending(service):
+        await service.pushes.decide(push.id, PushStatus.APPROVED, "test", push.answer)
+
+
+@pytest.mark.parametrize("change", ["phone deleted", "phone taken away", "user disabled"])
+@pytest_twisted.ensureDeferred
+async def test_what_an_administrator_ends_can_not_be_approved(
+    service: LocalService, clock: Clock, change: str
+) -> None:
+    phone_id = service.add_phone("USALICE")
+    waiting = service.pushes.begin(to_phone(service, phone_id))
+    (push,) = await pending(service)
+    with service.database.writing() as connection:
+        user = users.find_user(connection, "alice", "simple")
+        match change:
+            case "phone deleted":
+                phones.delete_phone(connection, phones.find_phone(connection, phone_id))
+            case "phone taken away":
+                phones.unassign(connection, phone_id, user)
+            case _:
+                users.change_user(connection, user, {"status": "disabled"})
+    assert decide(service, push.id) == TooLate(PushStatus.CANCELLED)
+    await tick(service, clock, POLL_SECONDS)
+    assert await waiting is PushStatus.CANCELLED
+
+
+@pytest_twisted.ensureDeferred
+async def test_pushes_that_are_not_approved_are_limited(tmp_path: Path) -> None:
+    (tmp_path / "limited").mkdir()
+    clock = Clock()
+    service = LocalService(tmp_path / "limited", clock, push_limit=2, push_limit_seconds=300)
+    service.add_user()
+    service.add_user("bob")
+    for status in (PushStatus.DENIED, PushStatus.APPROVED, PushStatus.FRAUD):
+        waiting = ask_push(service)
+        (push,) = await pending(service)
+        await service.pushes.decide(push.id, status, "test")
+        assert await waiting is status
+    assert await ask_push(service) == TooMany(2, 300)
+    request = PushRequest("USALICE", "alice", "vpn", "", "", "LOGIN")
+    assert await service.pushes.open(request) == TooMany(2, 300)
+    assert service.pushes.pending() == 0
+    other = ask_push(service, user="bob")
+    (push,) = await pending(service)
+    await service.pushes.decide(push.id, PushStatus.APPROVED, "test")
+    assert await other is PushStatus.APPROVED
+    await tick(service, clock, 301)
+    later = ask_push(service)
+    (push,) = await pending(service)
+    await service.pushes.decide(push.id, PushStatus.APPROVED, "test")
+    assert await later is PushStatus.APPROVED
+    await service.stop()
+
+
+@pytest_twisted.ensureDeferred
+async def test_fraud_is_reported_once_whoever_waits(service: LocalService) -> None:
+    waiting = [ask_push(service) for _ in range(3)]
+    (push,) = await pending(service)
+    decide(service, push.id, PushStatus.FRAUD)
+    service.pushes.wake([push.id])
+    assert await gatherResults(waiting) == [PushStatus.FRAUD] * 3
+    assert service.frauds.reports == [FraudReport("USALICE", "alice", "vpn", "198.51.100.7", "LOGIN", "push")]
+
+
+@pytest.mark.parametrize("locks", [False, True])
+@pytest_twisted.ensureDeferred
+async def test_a_fraud_report_is_in_the_audit_log_and_may_lock_the_user(
+    service: LocalService, locks: bool
+) -> None:
+    FraudDesk(service.writer, service.now, locks).raised(
+        FraudReport("USALICE", "alice", "vpn", "198.51.100.7", "LOGIN", "push")
+    )
+    await settled(service)
+    assert service.value("SELECT actor || ' ' || action FROM audit") == "user:alice fraud report"
+    assert service.value("SELECT locked_until > 9e9 FROM users") == (1 if locks else None)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_push_opened_before_a_restart_is_waited_for_again(service: LocalService, clock: Clock) -> None:
+    phone = service.add_phone("USALICE")
+    opened = [
+        await service.pushes.open(to_phone(service, phone, mode=PushMode.CODE, answer="1234")) for _ in range(2)
+    ]
+    desk = PushDesk(service.writer, clock, service.now, 60)  # of the next run
+    first, second = opened
+    assert isinstance(first, Push)
+    assert isinstance(second, Push)
+    ending = [Deferred.fromCoroutine(desk.ending(push.id)) for push in (first, second)]
+    await settled(service)
+    decide(service, first.id)
+    await tick(service, clock, POLL_SECONDS)
+    assert await ending[0] == (first, PushStatus.APPROVED)
+    assert await desk.ending(first.id) == (first, PushStatus.APPROVED)
+    assert await desk.ending("NOSUCHPUSH") is None
+    await tick(service, clock, 60)
+    assert await ending[1] == (second, PushStatus.EXPIRED)
+
+
+@pytest_twisted.ensureDeferred
+async def test_of_many_answers_of_phones_at_once_one_counts(service: LocalService) -> None:
+    phone = service.add_phone("USALICE")
+    options = ("11", "22", "33")
+    opened = await service.pushes.open(
+        to_phone(service, phone, mode=PushMode.NUMBER, options=options, answer="22")
+    )
+    assert isinstance(opened, Push)
+    results = await gatherResults(
+        [
+            Deferred.fromCoroutine(service.pushes.decide(opened.id, PushStatus.APPROVED, "phone", number))
+            for number in ("11", "22", "33", "22") * 25
+        ]
+    )
+    assert results == [Decided(PushStatus.DENIED)] + [TooLate(PushStatus.DENIED)] * 99
+
+
 # ---------------------------------------------------------------- across processes
 
 
@@ -297,7 +456,7 @@ def test_a_path_too_long_for_a_socket_leaves_the_polling(tmp_path: Path) -> None
 async def test_ten_thousand_pending_pushes_are_each_answered_at_once(tmp_path: Path) -> None:
     """The whole figure, RADIUS included, is the benchmark's; here the desk's own share must be small."""
     (tmp_path / "many").mkdir()
-    service = LocalService(tmp_path / "many", reactor)
+    service = LocalService(tmp_path / "many", reactor, push_limit=0)
     service.add_user()
     waiting = [ask_push(service, client_ip=str(n)) for n in range(10_000)]
     assert len(await pending(service)) == 10_000
