@@ -92,8 +92,7 @@ class Door:
 
     async def push(self) -> str:
         """Waits for a login to wait for a push; whose."""
-        while not self.second_factor.pushes:
-            await deferLater(reactor, 0.005, lambda: None)
+        await until(lambda: self.second_factor.pushes)
         return self.second_factor.pushes[0][0]
 
     def decide(self, username: str, approve: bool) -> None:
@@ -101,8 +100,7 @@ class Door:
 
     async def logins(self, count: int) -> list[LoginRecord]:
         """What the journal holds, once it holds so many."""
-        while len(self.journal.logins) < count:
-            await deferLater(reactor, 0.005, lambda: None)
+        await until(lambda: len(self.journal.logins) >= count)
         return self.journal.logins
 
     def figure(self, name: str, **labels: str) -> float:
