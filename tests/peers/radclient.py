@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,8 +89,11 @@ class Radclient:
         assert len(counts) == 3, output
         return Tally(counts["Accepted"], counts["Rejected"], counts["Lost"])
 
-    def answers(self, logins: Iterable[tuple[str, str]], parallel: int = 64) -> Iterator[tuple[int, str]]:
-        """Every login once: the number of the login and the answer's code, as soon as it is there."""
+    def answers(
+        self, logins: Iterable[tuple[str, str]], parallel: int = 64
+    ) -> Generator[tuple[int, str], None, None]:
+        """Every login once: the number of the login and the answer's code, as soon as it is there. To close it
+        ends radclient."""
         text = "\n".join(
             _request(username, password, [f"Proxy-State = 0x{number:08x}"])
             for number, (username, password) in enumerate(logins)
@@ -99,7 +102,10 @@ class Radclient:
             line_by_line = ["stdbuf", "-oL", *command]
             with subprocess.Popen(line_by_line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as it:
                 assert it.stdout is not None
-                yield from _numbered(it.stdout)
+                try:
+                    yield from _numbered(it.stdout)
+                finally:
+                    it.kill()
 
     def status(self) -> Reply:
         """One Status-Server (RFC 5997)."""

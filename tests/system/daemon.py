@@ -40,6 +40,7 @@ class Daemon:
 
     def start(self, wait: float = 20.0) -> Daemon:
         """Returns when the daemon says that it is ready."""
+        assert self.process is None or self.process.poll() is not None, "it runs already"
         ready = threading.Event()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "authproxy", "run", "--config", str(self.config)],

@@ -135,8 +135,8 @@ class Site:
         self.codes[name] = Codes(str(timed), str(counted))
         return self.codes[name]
 
-    def appliance(self, section: str = "auto", secret: str = SECRET, timeout: float = 20) -> Radclient:
-        return Radclient(("127.0.0.1", self.ports[section]), secret, timeout=timeout)
+    def appliance(self, section: str = "auto", secret: str = SECRET) -> Radclient:
+        return Radclient(("127.0.0.1", self.ports[section]), secret, timeout=20)
 
     def login(self, name: str, typed: str, section: str = "auto") -> str:
         """The answer's code."""
