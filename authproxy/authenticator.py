@@ -137,6 +137,8 @@ class Authenticator:
                 request.trail.add("policy", "refused", detail)
                 return _rejected(reason)
             case Ask() as ask:
+                if request.conversation is not None:  # its device shows no text of ours
+                    ask = replace(ask, can_prompt=False, can_enroll=False)
                 return await self._begin(request, who, ask)
 
     async def _begin(self, request: AuthRequest, who: Identity, ask: Ask) -> Decision:
@@ -162,6 +164,8 @@ class Authenticator:
             return self._failed(request, "second factor", error, Reason.SECOND_FACTOR_UNAVAILABLE)
         if isinstance(verdict, Prompt):
             return await self._challenge(request, who, verdict)
+        if who.doubt and isinstance(verdict, Allowed) and not verdict.is_given:
+            verdict = Refused(Reason.UNSUPPORTED, detail=f"{verdict.factor} does not count: {who.doubt}")
         record = entry.recorded(verdict) if entry is not None else None
         if record is None:
             request.trail.add("second factor", *_told(verdict))
@@ -183,7 +187,7 @@ class Authenticator:
     def _fall_back(self, request: AuthRequest, who: Identity, error: AuthproxyError) -> Decision:
         """``failmode``: what a right password is worth while nobody can be asked for more."""
         refusal = self._failed(request, "second factor", error, Reason.SECOND_FACTOR_UNAVAILABLE)
-        if not self._rules.is_fail_open:
+        if not self._rules.is_fail_open or who.doubt:
             return refusal
         request.trail.add("policy", "failmode safe", "the password alone was enough")
         return Decision(_accept(SUCCESS, who), "failmode", "failmode")

@@ -207,6 +207,8 @@ class Identity:
     ``attributes`` are whole raw RADIUS attributes from upstream, to be passed to the appliance on success.
     ``sealed`` are those among them that are encrypted on each hop.
     ``exempt`` says why this user's password is enough, if it is.
+    ``doubt``: why it is not sure that the name and the password belong together; then nothing short of the second
+    factor itself lets the user in.
     """
 
     username: str
@@ -215,6 +217,7 @@ class Identity:
     attributes: tuple[bytes, ...] = ()
     exempt: str = ""
     sealed: tuple[Sealed, ...] = ()
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +277,7 @@ class Allowed:
     factor: str
     message: str = SUCCESS
     device: str = ""
+    is_given: bool = True  # False: it is not asked of this user
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +324,7 @@ class Accept:
     message: str
     attributes: tuple[bytes, ...] = ()
     sealed: tuple[Sealed, ...] = ()
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def decide(rules: Rules, who: Identity, username: str, typed: Typed | None) -> E
     if who.exempt:
         return Exempt(who.exempt)
     exempt = rules.exempt_usernames
-    if exempt and (who.username.casefold() in exempt or username.casefold() in exempt):
+    if exempt and not who.doubt and (who.username.casefold() in exempt or username.casefold() in exempt):
         return Exempt("exempt_username")
     if not is_allowed(rules.factors, typed):
         return Forbidden(Reason.FACTOR_NOT_ALLOWED, "the section's factors do not include it")

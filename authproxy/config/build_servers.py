@@ -59,7 +59,7 @@ def radius_server(
         client_ip_attr=section.text("client_ip_attr"),
         pw_codec=section.text("pw_codec"),
         force_message_authenticator=authenticator,
-        eap_identity=EapIdentity(section.text("eap_identity")) if "eap_identity" in known else EapIdentity.INNER,
+        eap_identity=EapIdentity(section.text("eap_identity")) if "eap_identity" in known else EapIdentity.AUTO,
         appliance_timeout=section.seconds("appliance_timeout"),
         api_timeout=section.seconds("api_timeout"),
         enroll_challenge=section.flag("enroll_challenge") if "enroll_challenge" in known else True,

@@ -26,4 +26,4 @@ def check_relay(server: SectionValues, client: SectionValues, findings: Findings
             "whoever has a password can have somebody else's second factor asked, or none: the outer name of an"
             " EAP login is chosen by the device; let the upstream server return the inner one instead"
         )
-        findings.warning(line, server.name, "eap_identity", message, wanted="inner or reply")
+        findings.warning(line, server.name, "eap_identity", message, wanted="auto, inner or reply")

@@ -109,10 +109,11 @@ FACTORS = Option(
 ALLOW_CONCAT = Option("allow_concat", kind.BOOLEAN, "look for a factor or passcode behind the password", "true")
 EAP_IDENTITY = Option(
     "eap_identity",
-    kind.one_of("inner", "reply", "outer"),
+    kind.one_of("auto", "inner", "reply", "outer"),
     "whose second factor a relayed EAP login needs: of the user whom the upstream server's accept names and not "
-    "just repeats (inner); also if repeated (reply); of whomever the device claims to be (outer, unsafe)",
-    "inner",
+    "just repeats (inner); also if repeated (reply); of whomever the device claims to be (outer, unsafe); auto: as "
+    "inner, or else of whom the device claims to be, without exemptions",
+    "auto",
 )
 API_TIMEOUT = Option(
     "api_timeout",

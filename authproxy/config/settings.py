@@ -164,6 +164,7 @@ class ServerMode(StrEnum):
 class EapIdentity(StrEnum):
     """Whose second factor an EAP login needs: ``eap_identity``."""
 
+    AUTO = "auto"  # as INNER; but a repeated or missing name is made up for by the second factor itself
     INNER = "inner"  # of whom the Access-Accept names, unless it merely repeats the outer name
     REPLY = "reply"  # of whom the Access-Accept names
     OUTER = "outer"  # of whom the device claims to be
@@ -222,7 +223,7 @@ class RadiusServerSettings:
     client_ip_attr: str = "Calling-Station-Id"
     pw_codec: str = "utf-8"
     force_message_authenticator: RequireMessageAuthenticator = RequireMessageAuthenticator.AUTO
-    eap_identity: EapIdentity = EapIdentity.INNER
+    eap_identity: EapIdentity = EapIdentity.AUTO
     appliance_timeout: float = 55.0
     api_timeout: float = 0.0
     enroll_challenge: bool = True

@@ -34,7 +34,7 @@ class RadiusPrimary:
         client: AsksUpstream,
         pass_through: PassThrough,
         pw_codec: str = "utf-8",
-        eap_identity: EapIdentity = EapIdentity.INNER,
+        eap_identity: EapIdentity = EapIdentity.AUTO,
     ) -> None:
         self._client = client
         self._pass_through = pass_through

@@ -62,9 +62,9 @@ class Relay:
         name = verified_name(conversation, request.username, reply.packet.all(USER_NAME), self._rule)
         if isinstance(name, Denied):
             return name
-        conversation.verified = name
+        conversation.verified = name.text
         sealed = self._pass_through.sealed_of_reply(reply.packet.attributes, reply.seal)
-        return Identity(name, attributes=crossing, sealed=sealed)
+        return Identity(name.text, attributes=crossing, sealed=sealed, doubt=name.doubt)
 
 
 def _listen(request: AuthRequest, conversation: Conversation) -> None:

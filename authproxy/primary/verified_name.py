@@ -9,6 +9,7 @@ if it only says the outer name again: FreeRADIUS adds the outer name by itself t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from authproxy.config.settings import EapIdentity
 from authproxy.model import Conversation, Denied, Reason
@@ -17,13 +18,21 @@ from authproxy.radius.request import decode_username
 _HOW = "let the upstream server return the User-Name of the inner tunnel (docs/radius-upstream.md)"
 
 
+@dataclass(frozen=True, slots=True)
+class Name:
+    """``doubt``: why somebody else's password may have been checked; empty when it can't."""
+
+    text: str
+    doubt: str = ""
+
+
 def verified_name(
     conversation: Conversation, outer: str, told: Sequence[bytes], rule: EapIdentity
-) -> str | Denied:
+) -> Name | Denied:
     """``outer``: the request's User-Name. ``told``: the values of User-Name in the Access-Accept."""
     is_eap = conversation.method == "EAP"
     if is_eap and rule is EapIdentity.OUTER:
-        return outer
+        return Name(outer)
     names = [decode_username(value) for value in told]
     if "" in names:
         return Denied(Reason.UNSUPPORTED, "the upstream server's accept has a User-Name that can't be read")
@@ -31,24 +40,28 @@ def verified_name(
     if len(others) > 1:
         return Denied(Reason.UNSUPPORTED, f"the upstream server's accept has several User-Names; {_HOW}")
     if others:
-        return others.pop()
+        return Name(others.pop())
     if not is_eap or (conversation.eap_types and conversation.is_name_bound):
-        return names[0] if names else outer
+        return Name(names[0] if names else outer)
     return _only_outer(outer, names, rule)
 
 
-def _only_outer(outer: str, names: Sequence[str], rule: EapIdentity) -> str | Denied:
-    if not names:
-        why = f"the upstream server's accept does not say who was inside the tunnel; {_HOW}"
-    elif _is_anonymous(outer):
-        why = f"the upstream server's accept only repeats the outer name {outer}; {_HOW}"
-    elif rule is EapIdentity.REPLY:
-        return names[0]
-    else:
+def _only_outer(outer: str, names: Sequence[str], rule: EapIdentity) -> Name | Denied:
+    if names and _is_anonymous(outer):
+        return Denied(
+            Reason.UNSUPPORTED, f"the upstream server's accept only repeats the outer name {outer}; {_HOW}"
+        )
+    if names and rule is EapIdentity.REPLY:
+        return Name(names[0])
+    if names:
         why = (
             f"the upstream server's accept repeats the outer name {outer}, as FreeRADIUS does whoever is inside;"
             f" {_HOW}, then set eap_identity=reply"
         )
+    else:
+        why = f"the upstream server's accept does not say who was inside the tunnel; {_HOW}"
+    if rule is EapIdentity.AUTO and not _is_anonymous(outer):
+        return Name(names[0] if names else outer, doubt=why)
     return Denied(Reason.UNSUPPORTED, why)
 
 

@@ -29,13 +29,13 @@ class Admission:
         account = load_account(connection, name)
         if account is None:
             if self.new_user_policy == "allow":
-                return Allowed(NOT_ENROLLED)
+                return Allowed(NOT_ENROLLED, is_given=False)
             return Refused(Reason.NOT_ENROLLED, message, detail=f"the service knows no user {name!r}")
         if account.standing is Standing.DISABLED:
             return Refused(Reason.USER_DISABLED, message, detail=account.disabled_by)
         if account.standing is Standing.BYPASS:
             note_login(connection, account, now)
-            return Allowed(BYPASS_STATUS)
+            return Allowed(BYPASS_STATUS, is_given=False)
         if account.strikes.is_locked(now):
             return Refused(Reason.USER_LOCKED_OUT, message, detail=_how_long(account, now))
         return account

@@ -55,11 +55,15 @@ class MemorySecondFactor:
         name = normalize(who.username)
         user = self._users.get(name)
         if user is None:
-            return Allowed("not enrolled") if self._new_user_policy == "allow" else Refused(Reason.NOT_ENROLLED)
+            return (
+                Allowed("not enrolled", is_given=False)
+                if self._new_user_policy == "allow"
+                else Refused(Reason.NOT_ENROLLED)
+            )
         if user.status == "disabled":
             return Refused(Reason.USER_DISABLED)
         if user.status == "bypass":
-            return Allowed("bypass status")
+            return Allowed("bypass status", is_given=False)
         match ask.typed:
             case Passcode(code):
                 return _passcode(user, code)

@@ -115,7 +115,7 @@ class RemoteSecondFactor:
             case "auth":
                 return await self._factor(login, found.devices)
             case "allow":
-                return Allowed("service policy", found.message or SUCCESS)
+                return Allowed("service policy", found.message or SUCCESS, is_given=False)
             case "enroll":
                 return self._enroll(login, found)
             case "deny":

@@ -247,7 +247,9 @@ def test_anonymous_name_that_is_only_repeated_is_nobodys(site: Network) -> None:
 
 
 def test_same_name_inside_and_outside(site: Network) -> None:
-    """By default it can't be told from a repeated one; the log says how to go on."""
+    """It can't be told from a repeated one: by default only a factor that is really given lets the user in, and
+    the log says how to go on."""
+    assert site.login_by_push(site.peap("alice", outer="alice"), "approve").is_allowed
     assert not site.login(site.peap("bob", outer="bob")).is_allowed
     assert "eap_identity=reply" in "".join(site.records("bob")[0][2])
     assert site.login(site.peap("bob", outer="bob"), NAMING_REPLY).is_allowed

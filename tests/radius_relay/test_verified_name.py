@@ -6,9 +6,9 @@ import pytest
 
 from authproxy.config.settings import EapIdentity
 from authproxy.model import Conversation, Denied
-from authproxy.primary.verified_name import verified_name
+from authproxy.primary.verified_name import Name, verified_name
 
-INNER, REPLY, OUTER = EapIdentity
+AUTO, INNER, REPLY, OUTER = EapIdentity
 PEAP = Conversation("EAP", eap_types=[25], is_name_bound=False)
 MD5 = Conversation("EAP", eap_types=[4])
 UNSEEN = Conversation("EAP")
@@ -20,6 +20,7 @@ MS_CHAP = Conversation("MS-CHAPv2")
     [
         (PEAP, "bob", [b"alice"], INNER, "alice"),
         (PEAP, "bob", [b"alice"], REPLY, "alice"),
+        (PEAP, "bob", [b"alice"], AUTO, "alice"),
         (PEAP, "bob", [b"alice"], OUTER, "bob"),
         (PEAP, "bob", [], OUTER, "bob"),
         (PEAP, "bob", [b"bob", b"alice"], INNER, "alice"),  # repeated by itself, and told
@@ -35,7 +36,18 @@ MS_CHAP = Conversation("MS-CHAPv2")
 def test_name_that_counts(
     conversation: Conversation, outer: str, told: list[bytes], rule: EapIdentity, name: str
 ) -> None:
-    assert verified_name(conversation, outer, told, rule) == name
+    assert verified_name(conversation, outer, told, rule) == Name(name)
+
+
+@pytest.mark.parametrize(
+    ("outer", "told", "name"),
+    [("bob", [], "bob"), ("bob", [b"bob"], "bob"), ("bob@x.test", [b"X\\Bob"], "X\\Bob")],
+)
+def test_name_that_is_only_claimed_is_taken_with_doubt(outer: str, told: list[bytes], name: str) -> None:
+    found = verified_name(PEAP, outer, told, AUTO)
+    assert isinstance(found, Name)
+    assert found.text == name
+    assert "inner tunnel" in found.doubt
 
 
 @pytest.mark.parametrize(
@@ -47,6 +59,8 @@ def test_name_that_counts(
         (PEAP, "bob", [b"BOB@example.test"], INNER, "eap_identity=reply"),
         (UNSEEN, "bob", [b"bob"], INNER, "eap_identity=reply"),
         (PEAP, "anonymous", [b"anonymous"], REPLY, "inner tunnel"),
+        (PEAP, "anonymous", [b"anonymous"], AUTO, "inner tunnel"),
+        (PEAP, "anonymous@example.test", [], AUTO, "inner tunnel"),
         (PEAP, "@example.test", [b"@example.test"], REPLY, "inner tunnel"),
         (PEAP, "bob", [b"alice", b"carol"], REPLY, "several"),
         (MS_CHAP, "bob", [b"alice", b"carol"], INNER, "several"),
