@@ -111,8 +111,8 @@ EAP_IDENTITY = Option(
     "eap_identity",
     kind.one_of("auto", "inner", "reply", "outer"),
     "whose second factor a relayed EAP login needs: of the user whom the upstream server's accept names and not "
-    "just repeats (inner); also if repeated (reply); of whomever the device claims to be (outer, unsafe); auto: as "
-    "inner, or else of whom the device claims to be, without exemptions",
+    "just repeats (inner); also if repeated (reply); of whomever the device claims to be (outer, unsafe); auto: "
+    "as inner, or else of whom the device claims to be, without exemptions",
     "auto",
 )
 API_TIMEOUT = Option(
