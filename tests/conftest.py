@@ -6,7 +6,11 @@ import gc
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from twisted.logger import LogEvent, LogLevel, globalLogPublisher
+
+settings.register_profile("busy machine", deadline=None)  # how long an example takes says nothing of us
+settings.load_profile("busy machine")
 
 
 class LoggedFailures:

@@ -40,10 +40,12 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """Nobody answered, or nobody who speaks for the service. ``was_sent``: the request may have taken effect."""
+    """Nobody answered, or nobody who speaks for the service. ``was_sent``: the request may have taken effect.
+    ``is_ours``: the fault is on this host, so it says nothing of the service."""
 
     why: str
     was_sent: bool = True
+    is_ours: bool = False
 
     def __str__(self) -> str:
         return self.why

@@ -7,6 +7,7 @@ the first request.
 from __future__ import annotations
 
 import asyncio
+import errno
 import ssl
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ LARGEST_BODY: Final = 256 * 1024
 _MOST_QUESTIONS, _MOST_POLLS = 200, 500  # connections at a time; each takes a file descriptor
 _KEEP_IDLE = 15.0
 _LONGEST_CONNECT = 10.0
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError)
 
 
@@ -51,12 +53,14 @@ class HttpsPeer:
         self._proxy = URL.build(scheme="http", host=host.proxy[0], port=host.proxy[1]) if host.proxy else None
         self._tls = _tls_context(host.authorities)
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._is_closed = False
 
     async def send(self, request: HttpRequest, seconds: float) -> HttpReply | Outage:
         """Never takes longer than about ``seconds``. Cancel the Deferred of the caller to give up."""
         return await _on_loop(self._send(request, seconds))
 
     async def close(self) -> None:
+        self._is_closed = True
         sessions = list(self._sessions.values())
         self._sessions.clear()
         for session in sessions:
@@ -65,10 +69,12 @@ class HttpsPeer:
     # ------------------------------------------------------------ in asyncio
 
     async def _send(self, request: HttpRequest, seconds: float) -> HttpReply | Outage:
+        if self._is_closed:
+            return Outage("authproxy is stopping", was_sent=False, is_ours=True)
         try:
             return await self._exchange(request, seconds)
         except _NEVER_SENT as error:
-            return Outage(_explained(error), was_sent=False)
+            return Outage(_explained(error), was_sent=False, is_ours=getattr(error, "errno", 0) in _NO_ROOM)
         except TimeoutError:
             return Outage(f"no answer in {seconds:.0f} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:

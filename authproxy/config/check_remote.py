@@ -31,6 +31,9 @@ def check_remote_keys(section: SectionValues, findings: Findings) -> None:
             findings.error(section.line, section.name, name, message, wanted=wanted)
     check_key_lengths(section, findings)
     _timeouts(section, findings)
+    if section.is_given("verified_push"):
+        line, message = section.line_of("verified_push"), "has no effect: the remote service asks for its pushes"
+        findings.warning(line, section.name, "verified_push", message)
 
 
 def _timeouts(section: SectionValues, findings: Findings) -> None:

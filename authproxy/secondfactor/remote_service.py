@@ -54,8 +54,8 @@ class RemoteService:
                 return read_preauth(response)
             case Refusal() as refusal:
                 return self._refused(refusal)
-            case Outage(why):
-                raise SecondFactorUnavailable(f"{self._api.host}: {why}")
+            case Outage() as outage:
+                return self._unavailable(outage)
 
     async def auth(self, params: Mapping[str, str]) -> Progress | Refused:
         """A factor that is decided at once: a passcode, or SMS to be sent."""
@@ -84,8 +84,14 @@ class RemoteService:
                 return self._refused(refusal)
             case Outage(why, was_sent=True):
                 return Refused(Reason.SECOND_FACTOR_UNAVAILABLE, detail=f"{why}; the user may have been asked")
-            case Outage(why):
-                raise SecondFactorUnavailable(f"{self._api.host}: {why}")
+            case Outage() as outage:
+                return self._unavailable(outage)
+
+    def _unavailable(self, outage: Outage) -> Refused:
+        """``failmode`` is for a service that can't be reached: who uses up our sockets must not get in by it."""
+        if outage.is_ours:
+            return Refused(Reason.SECOND_FACTOR_UNAVAILABLE, detail=f"{outage.why} (on this host)")
+        raise SecondFactorUnavailable(f"{self._api.host}: {outage.why}")
 
     # ------------------------------------------------------------ waiting for the user
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -161,6 +163,28 @@ async def test_a_host_that_takes_connections_and_says_nothing(site: RemoteSite) 
         begin = site.second_factor(site.sign(peer), seconds=0.3).begin
         with pytest.raises(SecondFactorUnavailable, match="no connection in time"):
             await begin(Identity("alice"), ask("123456"), request())
+
+
+@pytest_twisted.ensureDeferred
+async def test_sockets_used_up_are_no_outage_of_the_service(site: RemoteSite, cloud: FakeCloud) -> None:
+    """Or else anybody who can open connections to us could switch the second factor off."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.open(os.devnull, os.O_RDONLY)
+    os.close(lowest_free)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, before[1]))
+        verdict = await login(site)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert reason(verdict) is Reason.SECOND_FACTOR_UNAVAILABLE
+    assert cloud.seen == []
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_is_stopping_asks_no_more(site: RemoteSite, cloud: FakeCloud) -> None:
+    await site.peer.close()
+    assert reason(await login(site)) is Reason.SECOND_FACTOR_UNAVAILABLE
+    assert cloud.seen == []
 
 
 # ---------------------------------------------------------------- when the user may have been asked
