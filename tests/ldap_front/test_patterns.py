@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import ldap3
@@ -17,6 +15,7 @@ from twisted.internet.threads import deferToThread
 
 from authproxy.config.settings import AdClientSettings, AuthType, Transport
 from authproxy.secret import Secret
+from tests.ldap_front.certificate import Certificate
 from tests.ldap_front.door import CODE, OTHER_CODE, Door
 from tests.ldap_front.openldap import Tools
 from tests.peers.slapd import BASE, PEOPLE, Slapd
@@ -30,29 +29,6 @@ WAYS = ("clear", "starttls", "ldaps")
 def slapd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slapd]:
     with Slapd(tmp_path_factory.mktemp("slapd") / "peer", users=120) as peer:
         yield peer
-
-
-@dataclass
-class Certificate:
-    """The door's own."""
-
-    directory: Path
-    ca: trustme.CA
-
-    @classmethod
-    def make(cls, directory: Path) -> Certificate:
-        made = cls(directory, trustme.CA())
-        made.ca.cert_pem.write_to_path(str(directory / "ca.pem"))
-        made.issue("localhost")
-        return made
-
-    def issue(self, name: str) -> None:
-        leaf = self.ca.issue_cert(name, "127.0.0.1")
-        (self.directory / "cert.pem").write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
-        leaf.private_key_pem.write_to_path(str(self.directory / "key.pem"))
-
-    def options(self) -> dict[str, Any]:
-        return {"ssl_cert_path": self.directory / "cert.pem", "ssl_key_path": self.directory / "key.pem"}
 
 
 @pytest.fixture(scope="module")
