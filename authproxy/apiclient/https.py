@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 import ssl
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ class HttpsPeer:
         try:
             return await self._exchange(request, seconds)
         except _NEVER_SENT as error:
-            return Outage(_explained(error), was_sent=False, is_ours=getattr(error, "errno", 0) in _NO_ROOM)
+            return Outage(_explained(error), was_sent=False, is_ours=_has_no_room(error))
         except TimeoutError:
             return Outage(f"no answer in {seconds:.0f} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -128,6 +129,18 @@ def _tls_context(authorities: Path | None) -> ssl.SSLContext:
         raise ConfigError(f"can't use the certificates in http_ca_certs_file {authorities}: {error}") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+def _has_no_room(error: Exception) -> bool:
+    """Whether this host was out of files or memory. A resolver that could not open its files says something else,
+    so it is also tried."""
+    if getattr(error, "errno", 0) in _NO_ROOM:
+        return True
+    try:
+        socket.socket().close()
+    except OSError:
+        return True
+    return False
 
 
 def _explained(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import resource
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from authproxy.errors import AuthproxyError
 if TYPE_CHECKING:
     from authproxy.config.settings import Settings
     from authproxy.service import Service
+
+_MOST_FILES = 65_536
 
 
 @click.command("run")
@@ -62,6 +65,7 @@ def _run(config: Path | None) -> None:
 
     reactor.callWhenRunning(ready)
     _settle_memory()
+    _open_more_files()
     reactor.run()  # type: ignore[no-untyped-call]
     log.info("authproxy has stopped")
 
@@ -96,6 +100,14 @@ def _listeners(settings: Settings, service: Service) -> str:
         for proxy in settings.http_proxies
     ]
     return ", ".join(ports) or "no server section is configured"
+
+
+def _open_more_files() -> None:
+    """As many as this process may: each connection takes one, and the usual soft limit is 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _settle_memory() -> None:
