@@ -163,7 +163,7 @@ RULES = (
     Rule(
         "config knows no room but the words",
         ("authproxy.config",),
-        allowed=(*WORDS, "authproxy.config", "authproxy.radius.names", "authproxy.radius.attributes"),
+        allowed=(*WORDS, "authproxy.config", "authproxy.radius.names", "authproxy.radius.attributes", "authproxy.ldap.dn"),
     ),
     Rule(
         "only service and cli know everything",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from authproxy.config.check_directory import check_tls_version
 from authproxy.config.problems import Findings, quoted
 from authproxy.config.values import SectionValues
+from authproxy.ldap import dn
+from authproxy.ldap.dn import DnError
 
 _SEALING = ("GSSAPI", "GSS-SPNEGO", "DIGEST-MD5")
 
@@ -12,6 +14,12 @@ _SEALING = ("GSSAPI", "GSS-SPNEGO", "DIGEST-MD5")
 def check_ldap_server(section: SectionValues, findings: Findings) -> None:
     _listeners(section, findings)
     _first_bind(section, findings)
+    for number in section.numbers("exempt_ou"):
+        try:
+            dn.parse(section.text("exempt_ou", number))
+        except DnError as error:
+            line, key = section.line_of("exempt_ou", number), section.key_of("exempt_ou", number)
+            findings.error(line, section.name, key, f"not a distinguished name: {error}")
     for mechanism in section.names("allow_sasl_mechanisms"):
         if mechanism.upper() in _SEALING or mechanism.upper().startswith("GS2-"):
             line, key = section.line_of("allow_sasl_mechanisms"), "allow_sasl_mechanisms"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from authproxy.config.settings import LdapServerSettings
+from authproxy.errors import ConfigError
 from authproxy.ldap import ber, dn, requests
 from authproxy.ldap.dn import DnError, Key
 from authproxy.ldap.messages import Envelope
@@ -79,10 +80,14 @@ class BindRules:
 
     @classmethod
     def of(cls, section: LdapServerSettings) -> BindRules:
-        """Raises DnError."""
+        """Raises ConfigError."""
+        try:
+            exempt = tuple(map(dn.key, section.exempt_ous))
+        except DnError as error:
+            raise ConfigError(f"[{section.name}] exempt_ou: {error}") from error
         return cls(
             section.exempt_primary_bind,
-            tuple(map(dn.key, section.exempt_ous)),
+            exempt,
             section.allow_unlimited_binds,
             frozenset(name.encode() for name in section.allow_sasl_mechanisms),
         )

@@ -37,7 +37,7 @@ class FrontSection:
         metrics: Metrics,
         now: Callable[[], float],
     ) -> None:
-        """``primary_for``: who checks a password with a given way to bind. Raises DnError."""
+        """``primary_for``: who checks a password with a given way to bind. Raises ConfigError."""
         self.name = settings.name
         self.authenticator = authenticator
         self.primary_for = primary_for
