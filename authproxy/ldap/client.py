@@ -61,6 +61,13 @@ Outcome = Answer | ConnectionFailed
 Waiter = Callable[[Outcome], None]
 
 
+class Pulse:
+    """When a host was last heard, on whichever connection."""
+
+    def __init__(self) -> None:
+        self.last = 0.0
+
+
 @implementer(IHandshakeListener)
 class LdapConnection(Protocol):
     """One connection. ``opened`` fires with it when operations may be sent, or fails with ConnectionFailed.
@@ -70,10 +77,16 @@ class LdapConnection(Protocol):
     """
 
     def __init__(
-        self, clock: IReactorTime, patience: float, transport: Transport, secure: TlsConnections | None
+        self,
+        clock: IReactorTime,
+        patience: float,
+        transport: Transport,
+        secure: TlsConnections | None,
+        pulse: Pulse,
     ) -> None:
         self._clock = clock
         self._patience = patience
+        self._pulse = pulse
         self._wanted = transport
         self._secure = secure
         self._session: Session[Waiter] = Session()
@@ -235,7 +248,7 @@ class LdapConnection(Protocol):
             self.on_data(data)
             return
         session = self._session
-        self._heard = self._clock.seconds()
+        self._heard = self._pulse.last = self._clock.seconds()
         if self._layer is not None:
             try:
                 data = self._layer.receive(data)
@@ -318,7 +331,8 @@ class LdapConnectionFactory:
     def __init__(
         self, clock: IReactorTime, patience: float, transport: Transport, secure: TlsConnections | None
     ) -> None:
-        self._arguments = (clock, patience, transport, secure)
+        self.pulse = Pulse()
+        self._arguments = (clock, patience, transport, secure, self.pulse)
         self.made = 0
 
     def buildProtocol(self, addr: object) -> LdapConnection:

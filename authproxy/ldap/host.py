@@ -6,9 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.defer import TimeoutError as DeferredTimeout
 from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.error import ConnectError, ConnectionRefusedError, DNSLookupError, TimeoutError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -16,6 +14,7 @@ from twisted.python.failure import Failure
 from authproxy.config.settings import Transport
 from authproxy.ldap import logon_failure, messages
 from authproxy.ldap.client import ConnectionDied, ConnectionFailed, LdapConnection, LdapConnectionFactory
+from authproxy.ldap.connect_problem import ServiceBindRefused, explain
 from authproxy.ldap.pool import BindPool
 from authproxy.ldap.responses import Code
 from authproxy.ldap.sasl import Mechanism
@@ -27,10 +26,6 @@ _log = Logger()
 
 _FIRST_RETRY, _LAST_RETRY = 1.0, 30.0
 _COMPLAIN_EVERY = 60.0
-
-
-class ServiceBindRefused(ConnectionFailed):
-    """The directory does not take the service account's name and password."""
 
 
 ServiceBind = Callable[[LdapConnection, str], Awaitable[Answer]]
@@ -92,11 +87,9 @@ class DirectoryHost:
         """On a connection of the pool. Fails with ConnectionFailed."""
         return self._pool.bind(operation)
 
-    def sealed_bind(self, mechanism: Mechanism) -> Deferred[Answer]:
-        """On a connection of its own, which the server has to seal. Fails with ConnectionFailed."""
-        work = Deferred.fromCoroutine(self._sealed.bind(mechanism))
-        work.addTimeout(self._rules.patience, self._clock)
-        return work.addErrback(self._explained)
+    async def sealed_bind(self, mechanism: Mechanism) -> Answer:
+        """On a connection of its own, which the server has to seal. Raises ConnectionFailed."""
+        return await self._sealed.bind(mechanism)
 
     def connect(self) -> Deferred[LdapConnection]:
         """A connection of the caller's own, bound as nobody. Fails with ConnectionFailed."""
@@ -128,7 +121,10 @@ class DirectoryHost:
 
         def ended(result: LdapConnection | Failure) -> LdapConnection | Failure:
             self._opening.discard(opening)
-            return self._explained(result) if isinstance(result, Failure) else result
+            if isinstance(result, Failure):
+                problem = explain(result, self.name, self._rules.patience)
+                return Failure(problem)  # type: ignore[no-untyped-call]
+            return result
 
         opening.addTimeout(self._rules.patience, self._clock)
         opening.addBoth(ended)
@@ -159,28 +155,6 @@ class DirectoryHost:
             f"{self.name}: the bind as service account {self._rules.service_name!r} failed: {why}; "
             "check service_account_username, service_account_password and bind_dn"
         )
-
-    def _explained(self, failure: Failure) -> Failure:
-        return Failure(self._explain(failure))  # type: ignore[no-untyped-call]
-
-    def _explain(self, failure: Failure) -> ConnectionFailed:
-        error = failure.value
-        if isinstance(error, ServiceBindRefused):
-            return error
-        if isinstance(error, ConnectionFailed):
-            text = str(error)
-            return ConnectionFailed(text if text.startswith(self.name) else f"{self.name}: {text}")
-        if isinstance(error, (TimeoutError, DeferredTimeout, CancelledError)):
-            return ConnectionFailed(f"{self.name}: no connection within {self._rules.patience:g} seconds")
-        if isinstance(error, ConnectionRefusedError):
-            return ConnectionFailed(
-                f"{self.name}: connection refused; is the directory running, is the port right?"
-            )
-        if isinstance(error, DNSLookupError):
-            return ConnectionFailed(f"{self.name}: the name can't be resolved")
-        if not isinstance(error, (ConnectError, OSError)):
-            _log.failure("{section}: {host}: can't connect", failure, section=self._rules.section, host=self.name)
-        return ConnectionFailed(f"{self.name}: {str(error) or type(error).__name__}")
 
     def _service_opened(self, connection: LdapConnection) -> None:
         waiters, self._service_waiters = self._service_waiters or [], None
@@ -246,6 +220,16 @@ class DirectoryHost:
             self.mark_up()
             return
         self.service().addErrback(_ignore)  # it has been said, and the next try is scheduled
+
+    def fell_silent(self, since: float) -> None:
+        """For who waited in vain from then on. If nobody heard anything from this host meanwhile, it is down: all
+        who wait for it are told, and turn elsewhere."""
+        if self._factory.pulse.last > since or self._is_closed:
+            return
+        why = f"{self.name}: no answer within {self._rules.patience:g} seconds"
+        self.mark_down(why)
+        self.drop_service(why)
+        self._pool.close(why)
 
     def drop_service(self, why: str) -> None:
         """For a service connection that turns out to be unusable; the next search opens another."""

@@ -63,7 +63,10 @@ class BindPool:
         return bind.done
 
     def close(self, why: str = "") -> None:
-        """Ends every connection: politely, or at once if ``why`` is given. The pool may be used again."""
+        """Ends every connection: politely, or at once if ``why`` is given, and then nobody waits for another. The
+        pool may be used again."""
+        if why:
+            self._fail_waiting(ConnectionFailed(why))
         for connection in list(self._connections):
             connection.abort(why) if why else connection.close()
 

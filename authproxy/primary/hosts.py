@@ -6,10 +6,12 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from authproxy.config.settings import AdClientSettings, Transport
+from authproxy.deadlines import Deadlines
 from authproxy.errors import AuthproxyError, PrimaryUnavailable
 from authproxy.ldap.client import ConnectionFailed
 from authproxy.ldap.discovery import Discovery, Lookup
@@ -46,6 +48,7 @@ class Hosts:
         )
         self._rules = HostRules(settings.name, settings.transport, service_bind, service_name(settings), patience)
         self._port = settings.port
+        self._deadlines = Deadlines(reactor, patience)
         self._retired: dict[DirectoryHost, IDelayedCall] = {}
         self.all = [self._make(host, port) for host, port in settings.hosts]
         self._discovery = Discovery(settings.service, lookup, reactor, self._use) if settings.service else None
@@ -80,7 +83,7 @@ class Hosts:
         problems: list[str] = []
         for host in self.in_order():
             try:
-                return await step(host)
+                return await self._in_time(host, step)
             except NotJudged as error:
                 problems.append(f"{host.name}: {error}")
                 if error.is_busy:
@@ -91,6 +94,17 @@ class Hosts:
             if self._clock.seconds() >= give_up:
                 break
         raise PrimaryUnavailable("; ".join(problems))
+
+    async def _in_time(self, host: DirectoryHost, step: Callable[[DirectoryHost], Awaitable[T]]) -> T:
+        """Each host has its share of the timeout for everything that a login asks of it."""
+        began = self._clock.seconds()
+        try:
+            return await self._deadlines.watch(Deferred.fromCoroutine(_coroutine(step(host))))
+        except CancelledError:
+            if self._clock.seconds() < began + self._deadlines.seconds:
+                raise  # the login as a whole was given up
+            host.fell_silent(began)
+            raise ConnectionFailed(f"no answer within {self._deadlines.seconds:g} seconds") from None
 
     async def ready(self) -> None:
         """Raises PrimaryUnavailable while no server is known."""
@@ -116,3 +130,8 @@ class Hosts:
             host.close()
         for host in self.all:
             host.close()
+        self._deadlines.close()
+
+
+async def _coroutine(work: Awaitable[T]) -> T:
+    return await work
