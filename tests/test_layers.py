@@ -163,7 +163,13 @@ RULES = (
     Rule(
         "config knows no room but the words",
         ("authproxy.config",),
-        allowed=(*WORDS, "authproxy.config", "authproxy.radius.names", "authproxy.radius.attributes", "authproxy.ldap.dn"),
+        allowed=(
+            *WORDS,
+            "authproxy.config",
+            "authproxy.radius.names",
+            "authproxy.radius.attributes",
+            "authproxy.ldap.dn",
+        ),
     ),
     Rule(
         "only service and cli know everything",
