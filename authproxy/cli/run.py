@@ -54,6 +54,7 @@ def _run(config: Path | None) -> None:
     start_logging(settings.main, is_debug=_wants_debug(settings))
     for problem in opened.problems:
         log.warn("{problem}", problem=problem.render())
+    _open_more_files()
     service = build(settings, opened.seed_key, reactor)
     reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(service.stop()))
 
@@ -65,7 +66,6 @@ def _run(config: Path | None) -> None:
 
     reactor.callWhenRunning(ready)
     _settle_memory()
-    _open_more_files()
     reactor.run()  # type: ignore[no-untyped-call]
     log.info("authproxy has stopped")
 
