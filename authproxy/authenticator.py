@@ -126,7 +126,8 @@ class Authenticator:
             request.trail.add("primary", "denied", _explained(who.reason, who.detail))
             return Decision(Reject(attributes=who.attributes, reason=who.reason), who.reason)
         request.trail.add("primary", "ok", who.dn or who.username)
-        return replace(await self._decide_more(request, who, field.typed), who=who)
+        decision = await self._decide_more(request, who, field.typed)
+        return decision if decision.who is who else replace(decision, who=who)
 
     async def _decide_more(self, request: AuthRequest, who: Identity, typed: Typed | None) -> Decision:
         match decide(self._rules, who, request.login_name, typed):
@@ -164,12 +165,11 @@ class Authenticator:
             return self._failed(request, "second factor", error, Reason.SECOND_FACTOR_UNAVAILABLE)
         if isinstance(verdict, Prompt):
             return await self._challenge(request, who, verdict)
-        if who.doubt and isinstance(verdict, Allowed) and not verdict.is_given:
-            verdict = Refused(Reason.UNSUPPORTED, detail=f"{verdict.factor} does not count: {who.doubt}")
+        counted = _counted(verdict, who)
         record = entry.recorded(verdict) if entry is not None else None
         if record is None:
-            request.trail.add("second factor", *_told(verdict))
-        return _judged(verdict, who, record)
+            request.trail.add("second factor", *_told(counted))
+        return _judged(counted, who, record)
 
     async def _challenge(self, request: AuthRequest, who: Identity, prompt: Prompt) -> Decision:
         pending = PendingChallenge(
@@ -236,8 +236,9 @@ class Authenticator:
     def _record_of(self, request: AuthRequest, who: Identity, verdict: Verdict) -> LoginRecord:
         """For the journal's entry: called in the store's thread, and for nothing if the transaction fails."""
         assert not isinstance(verdict, Prompt)
-        step = request.trail.step("second factor", *_told(verdict))
-        return self._record(request, _judged(verdict, who), (*request.trail.steps, step))
+        counted = _counted(verdict, who)
+        step = request.trail.step("second factor", *_told(counted))
+        return self._record(request, _judged(counted, who), (*request.trail.steps, step))
 
     def _record(self, request: AuthRequest, decision: Decision, steps: Iterable[Step]) -> LoginRecord:
         return LoginRecord(
@@ -255,6 +256,13 @@ class Authenticator:
             elapsed=request.trail.elapsed(),
             dn=request.dn,
         )
+
+
+def _counted(verdict: Allowed | Refused, who: Identity) -> Allowed | Refused:
+    """What a verdict is worth for a user of whom there is doubt: only a factor that was given makes up for it."""
+    if who.doubt and isinstance(verdict, Allowed) and not verdict.is_given:
+        return Refused(Reason.UNSUPPORTED, detail=f"{verdict.factor} does not count: {who.doubt}")
+    return verdict
 
 
 def _judged(verdict: Allowed | Refused, who: Identity, record: LoginRecord | None = None) -> Decision:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hmac
 import os
 from base64 import b64decode
-from collections import OrderedDict
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -23,7 +22,6 @@ from authproxy.errors import SecretError
 KEY_LENGTH: Final = 32
 _VERSION = b"\x01"
 _NONCE = 12
-_REMEMBERED = 4096
 
 
 def read_key(text: str) -> bytes:
@@ -38,14 +36,15 @@ def read_key(text: str) -> bytes:
 
 
 class SeedBox:
-    """Seals and opens seeds, and hashes codes. Not for use by two threads at once, but for what says so."""
+    """Seals and opens seeds, and hashes codes. Usable in any thread. What was opened is not remembered: opening it
+    again takes a microsecond, less than looking after a memory of seeds would.
+    """
 
     def __init__(self, key: bytes) -> None:
         """``key``: 32 bytes."""
         self._key = key
         self._cipher = AESGCM(_derived(key, b"authproxy seeds"))
         self._code_key = _derived(key, b"authproxy bypass codes")
-        self._opened: OrderedDict[tuple[str, bytes], bytes] = OrderedDict()
 
     def encrypt(self, device_id: str, seed: bytes) -> bytes:
         nonce = os.urandom(_NONCE)
@@ -53,16 +52,6 @@ class SeedBox:
 
     def decrypt(self, device_id: str, blob: bytes) -> bytes:
         """The seed of a device. Raises SecretError when it was sealed for another device or with another key."""
-        known = self._opened.get((device_id, blob))
-        if known is not None:
-            return known
-        seed = self._open(device_id, blob)
-        self._opened[device_id, blob] = seed
-        if len(self._opened) > _REMEMBERED:
-            self._opened.popitem(last=False)
-        return seed
-
-    def _open(self, device_id: str, blob: bytes) -> bytes:
         if blob[:1] != _VERSION:
             raise SecretError(f"the seed of device {device_id} was written by another version, or is damaged")
         try:
@@ -73,13 +62,13 @@ class SeedBox:
             ) from None
 
     def seal(self, purpose: str, owner: str, secret: bytes) -> bytes:
-        """Any other secret, bound to whose it is. ``purpose``: ``application keys`` ... Usable in any thread."""
+        """Any other secret, bound to whose it is. ``purpose``: ``application keys`` ..."""
         nonce = os.urandom(_NONCE)
         cipher = AESGCM(self.derived(purpose))
         return _VERSION + nonce + cipher.encrypt(nonce, secret, owner.encode())
 
     def unseal(self, purpose: str, owner: str, blob: bytes) -> bytes:
-        """Raises SecretError. Usable in any thread."""
+        """Raises SecretError."""
         try:
             if blob[:1] == _VERSION:
                 cipher = AESGCM(self.derived(purpose))
@@ -89,7 +78,7 @@ class SeedBox:
         raise SecretError(f"{purpose} of {owner}: another seed_key encrypted it, or it is damaged")
 
     def derived(self, purpose: str) -> bytes:
-        """A key of 32 bytes that serves this purpose alone. Usable in any thread."""
+        """A key of 32 bytes that serves this purpose alone."""
         return _derived(self._key, f"authproxy {purpose}".encode())
 
     def code_hash(self, user_id: str, code: str) -> bytes:

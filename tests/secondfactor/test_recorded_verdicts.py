@@ -13,13 +13,20 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from authproxy.authenticator import Authenticator
 from authproxy.deadlines import Deadlines
-from authproxy.model import Accept, AuthRequest, LoginRecord, Outcome, Reject
+from authproxy.model import Accept, AuthRequest, Identity, LoginRecord, Outcome, Primary, Reject
 from authproxy.policy import Rules
 from authproxy.primary.none import AppliancePrimary
 from authproxy.store.journal import StoreJournal, find_logins
 from authproxy.store.memory import MemoryChallenges
 from authproxy.store.statements import Connection
 from authproxy.typed import WholeFactor
+
+
+class Doubtful:
+    """A Primary that isn't sure whose password it was."""
+
+    async def check(self, request: AuthRequest, password: bytes) -> Identity:
+        return Identity(request.username, doubt="the inner name was not told")
 
 
 class Site:
@@ -41,12 +48,12 @@ class Site:
             self.service.now,
         )
 
-    def login(self, code: str) -> Deferred[Outcome]:
+    def login(self, code: str, primary: Primary | None = None) -> Deferred[Outcome]:
         asked = request()
         typed = AuthRequest(
             asked.login_id, asked.section, "alice", code.encode(), asked.nas, asked.client_ip, asked.trail
         )
-        return Deferred.fromCoroutine(self.authenticator.start(typed))
+        return Deferred.fromCoroutine(self.authenticator.start(typed, primary))
 
     def journal(self) -> list[LoginRecord]:
         with self.service.database.reading() as connection:
@@ -104,3 +111,11 @@ async def test_a_code_is_not_used_up_by_a_login_that_can_not_be_recorded(site: S
     assert site.service.value("SELECT last_step FROM devices") is None
     site.service.change("ALTER TABLE elsewhere RENAME TO logins")
     assert isinstance(await site.login(totp()), Accept)
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_recorded_of_a_doubtful_user_let_through_is_the_refusal_he_gets(site: Site) -> None:
+    site.service.change("UPDATE users SET status = 'bypass'")
+    assert isinstance(await site.login(totp(), Doubtful()), Reject)
+    assert site.journal() == site.announced
+    assert [login.result for login in site.journal()] == ["reject"]
