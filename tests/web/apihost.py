@@ -52,7 +52,8 @@ lockout_after={lockout}
 @dataclass
 class ApiHost:
     """Users: alice (a phone with the app, a code generator), bob (a code generator), carol (bypass), dave
-    (disabled), erin (nothing). Applications: auth, admin, unix (signatures of version 1 allowed), strict."""
+    (disabled), erin (nothing), daemon (a code generator, and an account on every Unix host). Applications: auth,
+    admin, unix (signatures of version 1 allowed), strict."""
 
     daemon: Daemon
     database: Database
@@ -93,6 +94,7 @@ class ApiHost:
             ("carol", "bypass"),
             ("dave", "disabled"),
             ("erin", "active"),
+            ("daemon", "active"),
         ):
             self.users[name] = add_user(connection, name, "simple", status=status)
         connection.execute(tables.aliases.insert().values(name="al", user_id=self.users["alice"].id, position=1))
@@ -102,7 +104,7 @@ class ApiHost:
                 phone_id=self.phone, kind="web", serial="serial", public_key=b"key", created=time.time()
             )
         )
-        for name in ("alice", "bob"):
+        for name in ("alice", "bob", "daemon"):
             device = add_hotp(connection, self.users[name], self.seeds)
             self._generators[name] = pyotp.HOTP(device.secret), 0
         enrolls = {"new_user_policy": "enroll"}
@@ -140,6 +142,8 @@ class ApiHost:
     def unlock(self) -> None:
         with self.database.writing() as connection:
             connection.execute(tables.users.update().values(failures=0, locked_until=None))
+            alice = tables.users.c.username == "alice"  # may have told of fraud
+            connection.execute(tables.users.update().where(alice).values(status="active"))
 
     def answer_push(self, status: PushStatus, patience: float = 20.0) -> dict[str, Any]:
         """Waits for one and answers it; what it showed."""

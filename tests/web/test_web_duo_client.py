@@ -97,8 +97,6 @@ def test_a_push_is_waited_for_and_its_answer_told(
     with host.answering(status):
         told = host.client().auth("push", username="alice", device="auto")
     assert (told["result"], told["status"]) == (result, said)
-    host.unlock()
-    host.daemon.command("user", "set", "alice", "--status", "active")
 
 
 def test_a_push_to_a_named_phone_and_to_none_of_the_users(host: ApiHost) -> None:

@@ -157,9 +157,15 @@ def _preauth(preauth: Preauth) -> dict[str, JsonValue]:
 
 
 def _prompt(preauth: Preauth) -> dict[str, JsonValue]:
-    if not preauth.menu:
-        return {}
-    return {"prompt": {"text": preauth.menu, "factors": dict(preauth.words)}}
+    text = shown(preauth)
+    return {"prompt": {"text": text, "factors": dict(preauth.words)}} if text else {}
+
+
+def shown(preauth: Preauth) -> str:
+    """What a terminal shows: the menu, with the cursor behind it, or where to enroll."""
+    if preauth.menu:
+        return f"{preauth.menu.rstrip(': ')}: "
+    return f"{preauth.message}: {preauth.enroll_portal_url}" if preauth.enroll_portal_url else ""
 
 
 def _device(device: ApiDevice) -> JsonValue:

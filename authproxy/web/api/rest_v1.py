@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from authproxy.model import JsonValue
 from authproxy.secondfactor.authapi import AuthCall, Who
-from authproxy.web.api.auth_v2 import pushinfo, whence
+from authproxy.web.api.auth_v2 import pushinfo, shown, whence
 from authproxy.web.api.caller import Call
 from authproxy.web.api.endpoint import Answer, Endpoint, OpenEndpoint
 from authproxy.web.api.envelope import INVALID_PARAMETERS, NOT_FOUND, Refusal
@@ -65,8 +65,8 @@ class RestV1:
         asked = AuthCall("auto", ip_address=whence(given), hostname=given.text("hostname"))
         preauth = await self._site.auth.preauth(call.app, who, asked, text_prompt=True)
         if preauth.result != "auth":
-            return {"result": preauth.result, "status": preauth.menu or preauth.message}
-        return {"result": "auth", "prompt": preauth.menu, "factors": dict(preauth.words)}
+            return {"result": preauth.result, "status": shown(preauth) or preauth.message}
+        return {"result": "auth", "prompt": shown(preauth), "factors": dict(preauth.words)}
 
     async def auth(self, call: Call) -> JsonValue:
         given = call.parameters
