@@ -145,10 +145,10 @@ async def test_bypass_status_and_new_user_policy_need_no_factor(tmp_path: Path, 
     service.add_user(status="bypass")
     for can_prompt in (False, True):
         for typed in (None, Choice(Factor.PHONE), "000000"):
-            assert await begin(service, typed, can_prompt=can_prompt) == Allowed("bypass status")
+            assert await begin(service, typed, can_prompt=can_prompt) == Allowed("bypass status", is_given=False)
     (tmp_path / "open").mkdir()
     friendly = LocalService(tmp_path / "open", new_user_policy="allow")
-    assert await begin(friendly, None, can_prompt=True) == Allowed("not enrolled")
+    assert await begin(friendly, None, can_prompt=True) == Allowed("not enrolled", is_given=False)
     await friendly.stop()
 
 

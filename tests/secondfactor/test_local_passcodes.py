@@ -251,5 +251,5 @@ async def test_an_unknown_user_is_dealt_with_by_the_new_user_policy(tmp_path: Pa
     assert refused(await enter(service, "123456", "nobody"), Reason.NOT_ENROLLED)
     (tmp_path / "open").mkdir()
     friendly = LocalService(tmp_path / "open", new_user_policy="allow")
-    assert await enter(friendly, "123456", "nobody") == Allowed("not enrolled")
+    assert await enter(friendly, "123456", "nobody") == Allowed("not enrolled", is_given=False)
     await friendly.stop()
