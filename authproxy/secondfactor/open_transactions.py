@@ -30,11 +30,10 @@ class Transaction:
         self.is_over = False
         self.waiting: list[tuple[Deferred[None], IDelayedCall]] = []
 
-    def advance(self, progress: Progress) -> None:
+    def advance(self, progress: Progress, is_over: bool = False) -> None:
         """There is news: who polls is answered."""
-        if self.is_over:
-            return
         self.progress = progress
+        self.is_over = is_over
         self.version += 1
         waiting, self.waiting = self.waiting, []
         for fired, timer in waiting:
@@ -64,9 +63,8 @@ class OpenTransactions:
         return transaction
 
     def end(self, transaction: Transaction, progress: Progress) -> None:
-        transaction.advance(progress)
-        transaction.is_over = True
         self._over.append((self._clock.seconds() + KEEP_SECONDS, transaction.id))
+        transaction.advance(progress, is_over=True)
 
     async def news(self, application: str, txid: str) -> Progress:
         """What has changed since the client last asked, the end, or after a while how things are. Raises
