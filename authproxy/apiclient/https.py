@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import resource
 import socket
 import ssl
 from collections.abc import Coroutine
@@ -27,7 +28,7 @@ from authproxy.errors import ConfigError
 T = TypeVar("T")
 
 LARGEST_BODY: Final = 256 * 1024
-_MOST_QUESTIONS, _MOST_POLLS = 200, 500  # connections at a time; each takes a file descriptor
+_MOST_QUESTIONS, _MOST_POLLS = 200, 2000  # connections at a time; each takes a file descriptor
 _KEEP_IDLE = 15.0
 _LONGEST_CONNECT = 10.0
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -111,7 +112,7 @@ class HttpsPeer:
         session = self._sessions.get(is_poll)
         if session is None:
             connector = aiohttp.TCPConnector(
-                limit=_MOST_POLLS if is_poll else _MOST_QUESTIONS, ssl=self._tls, keepalive_timeout=_KEEP_IDLE
+                limit=_most_polls() if is_poll else _MOST_QUESTIONS, ssl=self._tls, keepalive_timeout=_KEEP_IDLE
             )
             session = self._sessions[is_poll] = aiohttp.ClientSession(
                 connector=connector,
@@ -129,6 +130,12 @@ def _tls_context(authorities: Path | None) -> ssl.SSLContext:
         raise ConfigError(f"can't use the certificates in http_ca_certs_file {authorities}: {error}") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+def _most_polls() -> int:
+    """Half of the files that this process may open are left for the other rooms."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MOST_POLLS if soft == resource.RLIM_INFINITY else min(_MOST_POLLS, soft // 2)
 
 
 def _has_no_room(error: Exception) -> bool:

@@ -41,10 +41,18 @@ radius_secret_1={secret}
 {keys}
 """
 
+_PROXY = """\
+[http_proxy]
+api_host=localhost
+interface=127.0.0.1
+port={proxy}
+client_ip=127.0.0.1
+"""
+
 
 @dataclass
 class Door:
-    """A daemon's RADIUS ports: ``only`` and ``challenge``."""
+    """A daemon's ports: ``only`` and ``challenge`` of RADIUS, and ``proxy``."""
 
     daemon: Daemon
     ports: dict[str, int]
@@ -71,11 +79,11 @@ class Chain:
         return self.counter.at(self.used - 1)
 
 
-def _door(directory: Path, service: str, keys: str) -> Door:
-    ports = {name: free_port() for name in ("only", "challenge")}
+def _door(directory: Path, service: str, keys: str, more: str = "") -> Door:
+    ports = {name: free_port() for name in ("only", "challenge")} | {"proxy": free_port(socket.SOCK_STREAM)}
     seed_key = base64.b64encode(secrets.token_bytes(32)).decode()
     head = f"[main]\ndebug=true\n[service]\nstate_dir={directory}/state\nseed_key={seed_key}\n{service}\n"
-    daemon = Daemon(directory, head + _SERVERS.format(**ports, secret=SECRET, keys=keys))
+    daemon = Daemon(directory, head + (_SERVERS + more).format(**ports, secret=SECRET, keys=keys))
     return Door(daemon, ports)
 
 
@@ -103,7 +111,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
         secret = str(far.daemon.json("device", "add-hotp", "alice")["secret"])
         keys = _application(far.daemon)
         api = f"ikey={keys.ikey}\nskey={keys.skey}\napi_host=localhost\napi_port={port}\n"
-        near = _door(directory / "near", "", f"{api}http_ca_certs_file={directory}/ca.pem\nfailmode=safe")
+        near = _door(directory / "near", "", f"{api}http_ca_certs_file={directory}/ca.pem\nfailmode=safe", _PROXY)
         running.callback(near.daemon.stop)
         near.daemon.start()
         yield Chain(near, far, pyotp.HOTP(secret))
@@ -149,6 +157,16 @@ def test_the_near_one_records_who_it_was_and_what_was_asked(chain: Chain) -> Non
     shown = chain.near.daemon.command("explain", "alice").stdout
     assert "second-factor service" in shown
     assert "passcode" in shown
+
+
+def test_the_http_proxy_reaches_its_host_only(chain: Chain) -> None:
+    answers = []
+    for host in ("localhost", "other.example"):
+        with socket.create_connection(("127.0.0.1", chain.near.ports["proxy"])) as client:
+            client.sendall(f"CONNECT {host}:443 HTTP/1.1\r\n\r\n".encode())
+            answers.append(client.recv(1000).split()[1])
+    assert answers[0] in (b"200", b"502")  # whether anybody listens on this host's port 443 is not for us to say
+    assert answers[1] == b"403"
 
 
 def test_without_the_service_failmode_decides_and_then_it_is_back(chain: Chain) -> None:
