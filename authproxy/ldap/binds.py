@@ -121,16 +121,16 @@ class BindRules:
             rdns = dn.parse(text)
         except DnError:
             return Login(text, "")
-        if self.is_exempt(text):
+        if self.exempt and self._holds(dn.key_of(rdns)):
             return Relayed("exempt_ou")
         return Login(rdns[0][0][1], text) if rdns else Login(text, "")
 
     def is_exempt(self, name: str) -> bool:
         """Whether the name is a DN at or below an ``exempt_ou_N``."""
-        if not self.exempt:
-            return False
         try:
-            key = dn.key(name)
+            return bool(self.exempt) and self._holds(dn.key(name))
         except DnError:
             return False
+
+    def _holds(self, key: Key) -> bool:
         return any(dn.is_within(key, base) for base in self.exempt)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from authproxy.errors import AuthproxyError
 
 Rdn = tuple[tuple[str, str], ...]
@@ -21,6 +24,7 @@ _OIDS = {
 }
 _ESCAPES = {char: f"\\{char}" for char in '"+,;<>\\='} | {"\0": "\\00"}
 _MAX_LENGTH = 8192
+_PLAIN = re.compile(r'[^\\,;+"<>]*')  # nothing escaped, nothing to escape
 
 
 class DnError(AuthproxyError):
@@ -59,6 +63,10 @@ def _type(text: str, at: int) -> tuple[str, int]:
 
 def _value(text: str, at: int) -> tuple[str, int]:
     """The value that begins at ``at``, and where its separator (or the end) is."""
+    plain = _PLAIN.match(text, at)
+    stop = plain.end() if plain else at
+    if stop == len(text) or text[stop] in ",;+":
+        return text[at:stop].strip(" "), stop
     while text[at : at + 1] == " ":
         at += 1
     octets = bytearray()
@@ -89,7 +97,12 @@ def _escaped(text: str, at: int) -> tuple[bytes, int]:
 
 def key(text: str) -> Key:
     """What two spellings of one name have in common: types and values without case and superfluous spaces."""
-    return tuple(frozenset((_folded_type(kind), fold(value)) for kind, value in rdn) for rdn in parse(text))
+    return key_of(parse(text))
+
+
+def key_of(rdns: Sequence[Rdn]) -> Key:
+    """The same for what :func:`parse` gave."""
+    return tuple([frozenset([(_folded_type(kind), fold(value)) for kind, value in rdn]) for rdn in rdns])
 
 
 def _folded_type(kind: str) -> str:

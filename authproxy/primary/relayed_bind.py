@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -14,7 +14,7 @@ from authproxy.errors import PrimaryUnavailable
 from authproxy.ldap import dn
 from authproxy.ldap.ber import BerError
 from authproxy.ldap.client import ConnectionFailed
-from authproxy.ldap.dn import DnError
+from authproxy.ldap.dn import DnError, Key
 from authproxy.ldap.responses import Code, Entry, Result
 from authproxy.model import AuthRequest, Denied, Identity, Reason
 from authproxy.primary.bind_result import NotJudged, judge
@@ -36,16 +36,25 @@ class KnowsUsers(Protocol):
     def encoded(self, password: bytes) -> bytes: ...
 
 
-@dataclass(frozen=True, slots=True)
 class BindRelay:
-    """What the logins of one ``[ldap_server_auto]`` have in common. ``is_exempt`` tells whether a DN needs no
-    second factor; ``refused`` is told whose password was wrong."""
+    """What the logins of one ``[ldap_server_auto]`` have in common."""
 
-    settings: AdClientSettings
-    directory: KnowsUsers
-    is_exempt: Callable[[str], bool]
-    refused: Callable[[Identity], None]
-    clock: IReactorTime
+    def __init__(
+        self,
+        settings: AdClientSettings,
+        directory: KnowsUsers,
+        is_exempt: Callable[[str], bool],
+        refused: Callable[[Identity], None],
+        clock: IReactorTime,
+    ) -> None:
+        """``is_exempt``: whether a DN needs no second factor; ``refused`` is told whose password was wrong."""
+        self.directory = directory
+        self.is_exempt = is_exempt
+        self.refused = refused
+        self.clock = clock
+        self._is_rdn_enough = not (settings.ldap_filter or settings.security_group_dn)
+        self._username_attribute = settings.username_attribute.lower()
+        self._base = _key(settings.search_dn)
 
     def primary_for(self, bind: BindFunction) -> RelayedBind:
         """``bind``: with a DN and a password; raises ConnectionFailed, PrimaryUnavailable, BerError."""
@@ -53,20 +62,25 @@ class BindRelay:
 
     def by_rdn(self, name: str) -> Found | None:
         """Who has this DN, if that can be seen without asking: it begins with a ``username_attribute``."""
-        settings = self.settings
-        if not name or settings.ldap_filter or settings.security_group_dn:
+        if not name or self._base is None or not self._is_rdn_enough:
             return None
         try:
             rdns = dn.parse(name)
-            is_below = dn.is_within(dn.key(name), dn.key(settings.search_dn))
         except DnError:
             return None
-        if not is_below or len(rdns[0]) != 1:
+        if len(rdns[0]) != 1 or not dn.is_within(dn.key_of(rdns), self._base):
             return None
         kind, value = rdns[0][0]
-        if kind.lower() != settings.username_attribute.lower() or not _PLAIN.match(value):
+        if kind.lower() != self._username_attribute or not _PLAIN.match(value):
             return None
         return Found(Entry(name.encode("utf-8", "surrogateescape"), {}), Identity(value, name))
+
+
+def _key(name: str) -> Key | None:
+    try:
+        return dn.key(name)
+    except DnError:
+        return None
 
 
 class RelayedBind:
