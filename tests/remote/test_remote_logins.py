@@ -173,7 +173,7 @@ async def test_statuses_are_told_with_the_services_words(site: RemoteSite, cloud
     cloud.users["bob"] = FakeUser("allow", "Bypassed.")
     cloud.users["carol"] = FakeUser("deny", "Your account\nis locked out.\x1b[31m" + "!" * 999)
     cloud.users["dave"] = FakeUser("perhaps")
-    assert await site.enter("000000", "bob") == Allowed("service policy", "Bypassed.")
+    assert await site.enter("000000", "bob") == Allowed("service policy", "Bypassed.", is_given=False)
     message = refused(await site.enter("123456", "carol"), Reason.SERVICE_DENIED).message
     assert message.startswith("Your account is locked out.?[31m!!")
     assert len(message) == 400
