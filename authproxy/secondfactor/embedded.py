@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor as Reactor
 from twisted.internet.defer import Deferred
@@ -48,7 +49,14 @@ class Outward:
     frauds: Sequence[FraudAlert] = ()
 
 
-NOBODY_OUTSIDE = Outward()
+class MakesOutward(Protocol):
+    """Makes them, once there is a store for what they remember."""
+
+    def __call__(self, writer: Writer, seeds: SeedBox) -> Outward: ...
+
+
+def nobody_outside(writer: Writer, seeds: SeedBox) -> Outward:
+    return Outward()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +79,13 @@ class Embedded:
         seed_key: bytes,
         reactor: Reactor,
         closers: list[Callable[[], object]],
-        outward: Outward = NOBODY_OUTSIDE,
+        rooms: MakesOutward = nobody_outside,
     ) -> Embedded:
         """What closes it is added to ``closers``. Raises ConfigError, StoreUnavailable, SecretError."""
         seeds = SeedBox(seed_key)
         writer = Writer(sqlite_path(settings.database), open_for_writing(settings.database), reactor)
         writer.start()
+        outward = rooms(writer, seeds)
         frauds = FraudDesk(writer, time.time, settings.fraud_locks_user, outward.frauds)
         limit = PushLimit(settings.push_limit, settings.push_limit_seconds)
         pushes = PushDesk(writer, reactor, time.time, settings.push_seconds, limit, outward.notifies, frauds)
