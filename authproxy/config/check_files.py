@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from importlib.util import find_spec
 from pathlib import Path
 
 from cryptography import x509
@@ -31,6 +32,7 @@ def check_files(checked: Checked, places: Places, findings: Findings) -> None:
     for section in checked.sections:
         if section.is_served:
             _pem_files(section, places, findings)
+            _kerberos(section, places, findings)
             _secret_files(section, places, findings)
     _directories(checked, places, findings)
     _mode(checked, places, findings)
@@ -44,6 +46,19 @@ def _pem_files(section: SectionValues, places: Places, findings: Findings) -> No
         wrong = _wrong_pem(given.value, places, is_key=name in _KEYS)
         if wrong:
             findings.error(given.line, section.name, given.key, wrong)
+
+
+def _kerberos(section: SectionValues, places: Places, findings: Findings) -> None:
+    if section.type.name != "ad_client" or section.text("auth_type") != "kerberos":
+        return
+    missing = [name for name in ("gssapi", "krb5") if find_spec(name) is None]
+    if missing:
+        message = f"kerberos needs what is not installed: {', '.join(missing)}; run 'make kerberos'"
+        findings.error(section.line_of("auth_type"), section.name, "auth_type", message)
+    keytab = section.optional_text("keytab")
+    if keytab and not os.access(places.to_read(keytab), os.R_OK):
+        message = f"can't read {places.to_read(keytab)}"
+        findings.error(section.line_of("keytab"), section.name, "keytab", message)
 
 
 def _wrong_pem(text: str, places: Places, *, is_key: bool) -> str:

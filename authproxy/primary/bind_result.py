@@ -56,6 +56,9 @@ def judge(result: Result) -> Denied | None:
     """None: the password was right. Raises NotJudged."""
     policy = _policy_reason(result.controls)
     failure = logon_failure.find(result.message)
+    in_words = _reason_in_words(result.message) if result.code == Code.UNWILLING_TO_PERFORM else None
+    if in_words is not None:
+        return Denied(in_words, result.explain())
     if policy is not None and result.code in _POLICY_MAY_EXPLAIN:
         return Denied(policy, f"{_POLICY_WORDS[policy]} ({result.explain()})")
     if failure is not None and result.code in _MESSAGE_MAY_EXPLAIN:
@@ -71,10 +74,6 @@ def judge(result: Result) -> Denied | None:
             return Denied(Reason.BAD_PASSWORD, f"the entry has no password: {result.explain()}")
         case Code.CONSTRAINT_VIOLATION:
             return Denied(Reason.ACCOUNT_LOCKED, result.explain())
-        case Code.UNWILLING_TO_PERFORM:
-            reason = _reason_in_words(result.message)
-            if reason is not None:
-                return Denied(reason, result.explain())
     raise not_judged(result, "the user's bind")
 
 
@@ -85,7 +84,8 @@ def not_judged(result: Result, what: str) -> NotJudged:
 
 
 def _reason_in_words(message: str) -> Reason | None:
-    """389 Directory Server and FreeIPA say only in words why they are unwilling."""
+    """389 Directory Server and FreeIPA say best in words why they are unwilling: to their control, an account that
+    was disabled is locked."""
     words = message.lower()
     if "inactivated" in words or "disabled" in words:
         return Reason.ACCOUNT_DISABLED

@@ -179,3 +179,16 @@ def test_order_is_environment_system_conf_here(tmp_path: Path) -> None:
         path.touch()
         assert find(None, {}, tmp_path, system) == path
     assert find(None, {"AUTHPROXY_CONFIG": "/srv/a.cfg"}, tmp_path, system) == Path("/srv/a.cfg")
+
+
+def test_kerberos_needs_its_packages_and_a_readable_keytab(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(DIRECTORY + "auth_type=kerberos\nkeytab=svc.keytab\n")
+    monkeypatch.setattr(files, "find_spec", lambda name: None)
+    packages, keytab = errors(path)
+    assert "gssapi, krb5; run 'make kerberos'" in packages
+    assert f"can't read {tmp_path}/conf/svc.keytab" in keytab
+    monkeypatch.setattr(files, "find_spec", lambda name: name)
+    (tmp_path / "conf/svc.keytab").touch()
+    assert errors(path) == []

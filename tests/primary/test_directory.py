@@ -234,14 +234,21 @@ def _policy(error: int) -> bytes:
     )
 
 
+_CONTROL_OF_389 = messages.encode_controls(Control(b"2.16.840.1.113730.3.4.4", False, b"0"))
+
+
 @pytest.mark.parametrize(
     ("result", "reason"),
     [
         (Result(49, message=_AD.format("525")), Reason.UNKNOWN_USER),
         (Result(49, message=_AD.format("52e")), Reason.BAD_PASSWORD),
+        (Result(49, message=_AD.format("52f")), Reason.LOGON_RESTRICTED),
         (Result(49, message=_AD.format("530")), Reason.LOGON_HOURS),
+        (Result(49, message=_AD.format("531")), Reason.LOGON_RESTRICTED),
         (Result(49, message=_AD.format("532")), Reason.PASSWORD_EXPIRED),
         (Result(49, message=_AD.format("533")), Reason.ACCOUNT_DISABLED),
+        (Result(49, message=_AD.format("568")), Reason.LOGON_RESTRICTED),
+        (Result(49, message=_AD.format("569")), Reason.LOGON_RESTRICTED),
         (Result(49, message=_AD.format("701")), Reason.ACCOUNT_EXPIRED),
         (Result(49, message=_AD.format("773")), Reason.PASSWORD_MUST_CHANGE),
         (Result(49, message=_AD.format("775")), Reason.ACCOUNT_LOCKED),
@@ -252,6 +259,10 @@ def _policy(error: int) -> bytes:
         (Result(19, message="Exceed password retry limit"), Reason.ACCOUNT_LOCKED),
         (Result(53, message="Account inactivated. Contact system administrator."), Reason.ACCOUNT_DISABLED),
         (Result(53, message="Too many failed logins."), Reason.ACCOUNT_LOCKED),
+        (Result(53, message="Account inactivated.", controls=_policy(1)), Reason.ACCOUNT_DISABLED),
+        (Result(53, message=_AD.format("533")), Reason.ACCOUNT_DISABLED),
+        (Result(49, message="password expired!", controls=_CONTROL_OF_389), Reason.PASSWORD_EXPIRED),
+        (Result(0, controls=_CONTROL_OF_389), Reason.PASSWORD_EXPIRED),
         (Result(48), Reason.BAD_PASSWORD),
         (Result(32), Reason.UNKNOWN_USER),
     ],
@@ -259,6 +270,30 @@ def _policy(error: int) -> bytes:
 def test_why_directories_refuse(result: Result, reason: Reason) -> None:
     verdict = judge(result)
     assert verdict is not None and verdict.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [("532", "has to be changed"), ("773", "must be changed"), ("775", "unlock")]
+)
+def test_the_log_says_what_helps(code: str, words: str) -> None:
+    verdict = judge(Result(49, message=_AD.format(code)))
+    assert verdict is not None
+    assert words in verdict.detail and f"data {code}" in verdict.detail
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        (Result(8, message="The server requires binds to turn on integrity checking"), "transport=ldaps"),
+        (Result(13, message="confidentiality required"), "transport=ldaps or transport=starttls"),
+        (Result(7), "auth_type=plain"),
+    ],
+)
+def test_a_bind_that_was_refused_for_how_it_came_judges_nobody_and_the_remedy_is_named(
+    result: Result, words: str
+) -> None:
+    with pytest.raises(NotJudged, match=words):
+        judge(result)
 
 
 @pytest.mark.parametrize("code", [1, 2, 3, 8, 10, 13, 50, 51, 52, 53, 80, 4711])
