@@ -83,12 +83,14 @@ class ApiClient:
             outcome = await self._once(call, end - self._clock.seconds())
             if isinstance(outcome, Refusal) and outcome.code in _BAD_TIME and not has_set_clock:
                 has_set_clock = True
-                if await self._learn_time(end - self._clock.seconds()):
-                    continue
-            pause = self._pause(call, outcome, tries)
+                pause = 0.0 if await self._learn_time(end - self._clock.seconds()) else None
+            else:
+                pause = self._pause(call, outcome, tries)
             if pause is None or self._clock.seconds() + pause >= end:
                 return outcome
             await deferLater(self._clock, pause)
+            if self._clock.seconds() >= end:
+                return outcome
         return outcome
 
     def _pause(self, call: Call, outcome: Outcome, tries: int) -> float | None:
@@ -117,8 +119,6 @@ class ApiClient:
     # ------------------------------------------------------------ one request
 
     async def _once(self, call: Call, seconds: float) -> Outcome:
-        if seconds <= 0:
-            return Outage("no time left", was_sent=False)
         begun = self._clock.seconds()
         reply = await self._peer.send(self._request(call), seconds)
         outcome = reply if isinstance(reply, Outage) else read_envelope(reply)
