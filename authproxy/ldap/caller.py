@@ -127,7 +127,9 @@ class Caller(Protocol):
         self.write(data)
 
     def start_tls(self, answer: bytes) -> None:
-        if self._framer.pending:  # what came in clear behind the request must not count as said in TLS
+        if (
+            self._framer.pending or self._framer.failure
+        ):  # what came in clear behind the request must not count as said in TLS
             self._conversation.fail(BerError("something follows StartTLS in clear text"))
             return
         self.write(answer)

@@ -99,7 +99,8 @@ class RelayedBind:
         relay, directory = self._relay, self._relay.directory
         if not password.strip(b"\0"):
             return Denied(Reason.EMPTY_PASSWORD)
-        found = relay.by_rdn(request.dn) or await directory.look_up(request.dn or request.username)
+        seen = relay.by_rdn(request.dn)
+        found = seen or await directory.look_up(request.dn or request.username)
         if isinstance(found, Denied):
             await directory.pretend_to_bind()
             return found
@@ -107,6 +108,8 @@ class RelayedBind:
         if denied is not None:
             relay.refused(found.who)
             return denied
+        if seen is not None:  # there is no group to be in, and the name as typed is not exempt
+            return seen.who
         denied = await directory.admit(found)
         if denied is not None:
             return denied
