@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import login, peap, pending_push, startup
+from bench import auth_api, login, peap, pending_push, startup
 
 
 def main() -> None:
@@ -14,8 +14,10 @@ def main() -> None:
     waits = pending_push.run()
     print("PEAP logins relayed to an upstream server", flush=True)
     relayed = peap.run()
+    print("the Auth API", flush=True)
+    calls = auth_api.run()
     tables = (login.table(scores), startup.table(ready), pending_push.table(waits), peap.table(relayed))
-    print("\n" + "\n".join(tables))
+    print("\n" + "\n".join((*tables, auth_api.table(calls))))
 
 
 if __name__ == "__main__":

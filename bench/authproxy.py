@@ -85,7 +85,8 @@ class BenchAuthproxy:
         self._config.write_text(text)
         self._config.chmod(0o600)
         self.database = self.state_dir / "authproxy.db"
-        _enroll(f"sqlite:///{self.database}", persons, SeedBox(key))
+        self.seeds = SeedBox(key)
+        _enroll(f"sqlite:///{self.database}", persons, self.seeds)
 
     def start(self) -> BenchAuthproxy:
         program = Path(sys.executable).with_name("authproxy")

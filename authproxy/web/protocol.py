@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import Final
+from typing import Final, cast
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
+
+from authproxy.web.corked import Corked
 
 REQUEST_SECONDS: Final = 20.0  # from the first byte, or the connection, to a whole request
 LARGEST_HEAD: Final = 65_536
@@ -35,7 +37,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._is_in_head = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(cast(asyncio.Transport, Corked(transport, self.loop)))
         self._address = self.client[0] if self.client else ""
         self._addresses[self._address] += 1
         if self._addresses[self._address] > MOST_OF_ONE_ADDRESS:
