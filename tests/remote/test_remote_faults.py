@@ -122,7 +122,7 @@ async def test_noise_instead_of_preauth_is_for_failmode(site: RemoteSite, cloud:
     cloud.faults[PREAUTH] += [NOISE[name]] * 2
     with pytest.raises(SecondFactorUnavailable, match="localhost: "):
         await login(site, seconds=0.3 if "stalls" in name else 10)
-    assert "auth" not in cloud.paths()
+    assert cloud.paths() in (["preauth"], ["preauth"] * 2)  # redirects are not followed either
 
 
 @pytest_twisted.ensureDeferred
