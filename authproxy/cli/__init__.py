@@ -17,6 +17,7 @@ COMMANDS = {
     "device": "devices and one-time code generators",
     "explain": "the trail of recent logins",
     "passwd": "store secrets encrypted",
+    "phone": "phones of users",
     "push": "pending push requests",
     "radtest": "send one login as an appliance would",
     "run": "the daemon in the foreground",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import click
 
 from authproxy.cli.context import Shell, Shown, service_command
 from authproxy.cli.moments import iso
+from authproxy.cli.qr import print_qr, write_qr
 from authproxy.secondfactor import devices
 from authproxy.secondfactor.audit import note, shell_actor
 from authproxy.secondfactor.devices import DeviceRow, NewDevice
@@ -46,7 +46,7 @@ def add_totp(
         owner = find_user(connection, user, shell.mode)
         device = devices.add_totp(connection, owner, shell.seeds(), name, int(digits), step)
         note(connection, shell_actor(), "device add", owner.username, {"device": device.id, "kind": "totp"})
-        _write_qr(device.uri, qr_svg, qr_png)
+        write_qr(device.uri, qr_svg, qr_png)
     _show_new(shell, owner, device, qr)
 
 
@@ -68,11 +68,11 @@ def add_hotp(shell: Shell, user: str, name: str, digits: str) -> None:
 @click.argument("user", required=False)
 @service_command
 def list_(shell: Shell, user: str | None) -> None:
-    """List a user's devices, or everybody's."""
+    """List a user's devices, or everybody's: also the code generators of phones' apps."""
     with shell.reading() as connection:
         owner = find_user(connection, user, shell.mode) if user is not None else None
         rows = [as_json(device) for device in devices.list_devices(connection, owner)]
-    columns = ["device_id", "username", "number", "kind", "name", "serial", "last_used"]
+    columns = ["device_id", "username", "number", "kind", "name", "serial", "phone_id", "last_used"]
     shell.show_list("devices", rows, columns, "no devices")
 
 
@@ -122,6 +122,7 @@ def as_json(device: DeviceRow) -> Shown:
         "origin": device.origin,
         "name": device.name,
         "serial": device.serial,
+        "phone_id": device.phone_id,
         "digits": device.digits,
         "step": device.step,
         "created": iso(device.created),
@@ -141,29 +142,4 @@ def _show_new(shell: Shell, owner: User, device: NewDevice, qr: bool) -> None:
         shown, f"added {device.name} ({device.id}) of {owner.username}\nsecret  {device.secret}\n{device.uri}"
     )
     if not shell.as_json and (qr or sys.stdout.isatty()):
-        _print_qr(device.uri)
-
-
-def _print_qr(uri: str) -> None:
-    import segno
-
-    segno.make(uri, error="m").terminal(compact=True)
-
-
-def _write_qr(uri: str, svg: Path | None, png: Path | None) -> None:
-    """New files, readable by this user only: whoever sees the picture has the device."""
-    import segno
-
-    code = segno.make(uri, error="m")
-    written: list[Path] = []
-    for path, kind in ((svg, "svg"), (png, "png")):
-        if path is None:
-            continue
-        try:
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                written.append(path)
-                code.save(file, kind=kind, scale=6, border=4)
-        except OSError as error:
-            for made in written:
-                made.unlink()
-            raise NotDone(f"the QR code can't be written to {path}: {error.strerror}") from None
+        print_qr(device.uri)

@@ -32,6 +32,8 @@ def list_(shell: Shell) -> None:
                 "application": push.application,
                 "client_ip": push.client_ip or None,
                 "nas": push.nas,
+                "phone_id": push.phone_id,
+                "mode": push.mode,
                 "login_id": push.login_id,
                 "created": iso(push.created),
                 "expires": iso(push.expires),
@@ -39,16 +41,17 @@ def list_(shell: Shell) -> None:
             }
             for push in pending_pushes(connection, now)
         ]
-    columns = ["id", "username", "application", "client_ip", "nas", "seconds_left", "login_id"]
+    columns = ["id", "username", "application", "client_ip", "nas", "phone_id", "mode", "seconds_left", "login_id"]
     shell.show_list("pushes", rows, columns, "no push is pending")
 
 
 @command.command("approve")
 @click.argument("push_id", metavar="ID")
+@click.option("--number", default="", help="what the user's login shows, where a push is verified by a number")
 @service_command
-def approve(shell: Shell, push_id: str) -> None:
+def approve(shell: Shell, push_id: str, number: str) -> None:
     """Let the login in. First make sure that it is the user's own."""
-    _decide(shell, push_id, PushStatus.APPROVED)
+    _decide(shell, push_id, PushStatus.APPROVED, number)
 
 
 @command.command("deny")
@@ -60,17 +63,17 @@ def deny(shell: Shell, push_id: str, fraud: bool) -> None:
     _decide(shell, push_id, PushStatus.FRAUD if fraud else PushStatus.DENIED)
 
 
-def _decide(shell: Shell, push_id: str, status: PushStatus) -> None:
-    """The daemon is told after the commit."""
+def _decide(shell: Shell, push_id: str, status: PushStatus, number: str = "") -> None:
+    """The daemon is told after the commit. Approving with a wrong number denies."""
     push_id = push_id.strip().upper()
     with shell.writing() as connection:
-        decision = decide_push(connection, push_id, status, shell_actor(), time.time())
+        decision = decide_push(connection, push_id, status, shell_actor(), time.time(), number)
         match decision:
             case NoSuchPush():
                 raise NotFound(f"there is no push {push_id!r}; `authproxy push list` shows those that are pending")
             case TooLate(ended):
                 raise NotDone(f"too late: push {push_id} was {ended} before")
-            case Decided():
+            case Decided(status):
                 note(connection, shell_actor(), f"push {status}", push_id)
     poke(shell.opened.settings.service.state_dir, [push_id])
     shell.show({"id": push_id, "status": str(status)}, f"push {push_id} is {status}")

@@ -10,7 +10,8 @@ import click
 from authproxy.cli.context import Shell, Shown, service_command
 from authproxy.cli.moments import iso
 from authproxy.cli.rowfile import FILE, read_rows, refuse
-from authproxy.secondfactor import users
+from authproxy.model import JsonValue
+from authproxy.secondfactor import aliases, users
 from authproxy.secondfactor.audit import note, shell_actor
 
 STATUS = click.Choice(users.STATUSES)
@@ -40,7 +41,8 @@ def add(shell: Shell, name: str, email: str, status: str, notes: str) -> None:
 def list_(shell: Shell) -> None:
     """List all users."""
     with shell.reading() as connection:
-        rows = [as_json(user) for user in users.list_users(connection)]
+        others = aliases.all_aliases(connection)
+        rows = [as_json(user, others.get(user.id, [])) for user in users.list_users(connection)]
     shell.show_list("users", rows, ["username", "status", "email", "devices", "groups", "last_login"], "no users")
 
 
@@ -50,8 +52,9 @@ def list_(shell: Shell) -> None:
 def show(shell: Shell, name: str) -> None:
     """Show one user."""
     with shell.reading() as connection:
-        user = as_json(users.find_user(connection, name, shell.mode))
-    shell.show_fields(user)
+        user = users.find_user(connection, name, shell.mode)
+        others = aliases.aliases_of(connection, user)
+    shell.show_fields(as_json(user, others))
 
 
 @command.command("set")
@@ -61,6 +64,8 @@ def show(shell: Shell, name: str) -> None:
 @click.option("--notes")
 @click.option("--group", "joined", multiple=True, help="add to this group (made if there is none)")
 @click.option("--no-group", "left", multiple=True, help="take out of this group")
+@click.option("--alias", "added", multiple=True, help="another name of the user, also at logins")
+@click.option("--no-alias", "removed", multiple=True, help="forget this other name")
 @service_command
 def set_(
     shell: Shell,
@@ -70,6 +75,8 @@ def set_(
     notes: str | None,
     joined: tuple[str, ...],
     left: tuple[str, ...],
+    added: tuple[str, ...],
+    removed: tuple[str, ...],
 ) -> None:
     """Change a user."""
     wanted = {"email": email, "status": status, "notes": notes}
@@ -81,11 +88,17 @@ def set_(
             users.join_group(connection, before, group)
         for group in left:
             users.leave_group(connection, before, group)
+        said = _said(before, aliases.aliases_of(connection, before))
+        for alias in removed:
+            aliases.remove_alias(connection, before, alias, shell.mode)
+        for alias in added:
+            aliases.add_alias(connection, before, alias, shell.mode)
         after = users.find_user(connection, before.id, shell.mode)
+        others = aliases.aliases_of(connection, after)
         note(
-            connection, shell_actor(), "user set", after.username, {"before": _said(before), "after": _said(after)}
+            connection, shell_actor(), "user set", after.username, {"before": said, "after": _said(after, others)}
         )
-    shell.show(as_json(after), f"changed {after.username}")
+    shell.show(as_json(after, others), f"changed {after.username}")
 
 
 @command.command("unlock")
@@ -98,7 +111,8 @@ def unlock(shell: Shell, name: str) -> None:
         users.unlock_user(connection, user)
         note(connection, shell_actor(), "user unlock", user.username)
         after = users.find_user(connection, user.id, shell.mode)
-    shell.show(as_json(after), f"{user.username} may try again")
+        others = aliases.aliases_of(connection, after)
+    shell.show(as_json(after, others), f"{user.username} may try again")
 
 
 @command.command("delete")
@@ -108,8 +122,9 @@ def delete(shell: Shell, name: str) -> None:
     """Delete a user with devices and bypass codes; hardware tokens become free."""
     with shell.writing() as connection:
         user = users.find_user(connection, name, shell.mode)
+        others = aliases.aliases_of(connection, user)
         users.delete_user(connection, user)
-        note(connection, shell_actor(), "user delete", user.username, _said(user))
+        note(connection, shell_actor(), "user delete", user.username, _said(user, others))
     shell.show({"deleted": user.username, "user_id": user.id}, f"deleted {user.username}")
 
 
@@ -145,12 +160,13 @@ def import_(shell: Shell, file: Path) -> None:
     shell.show({"imported": len(new)}, f"imported {len(new)} users")
 
 
-def as_json(user: users.User) -> Shown:
+def as_json(user: users.User, other_names: list[str] | None = None) -> Shown:
     """The keys are an interface."""
     return {
         "user_id": user.id,
         "username": user.username,
         "display_name": user.display_name,
+        "aliases": list[JsonValue](other_names or []),
         "email": user.email,
         "status": user.status,
         "locked_out": user.is_locked_out(time.time()),
@@ -162,5 +178,11 @@ def as_json(user: users.User) -> Shown:
     }
 
 
-def _said(user: users.User) -> Shown:
-    return {"email": user.email, "status": user.status, "notes": user.notes, "groups": list(user.groups)}
+def _said(user: users.User, other_names: list[str] | None = None) -> Shown:
+    return {
+        "email": user.email,
+        "status": user.status,
+        "notes": user.notes,
+        "groups": list(user.groups),
+        "aliases": list[JsonValue](other_names or []),
+    }

@@ -33,7 +33,7 @@ class NewDevice:
 
 @dataclass(frozen=True, slots=True)
 class DeviceRow:
-    """A device in a list. ``position`` counts a user's devices from 1; times in epoch seconds."""
+    """A device in a list. ``phone_id``: the phone whose app shows its codes. ``position`` counts a user's devices from 1; times in epoch seconds."""
 
     id: str
     username: str
@@ -46,6 +46,7 @@ class DeviceRow:
     step: int
     created: float
     last_used: float | None
+    phone_id: str | None
 
 
 def add_totp(
@@ -129,6 +130,7 @@ _ROW = sa.select(
     devices.c.step,
     devices.c.created,
     devices.c.last_used,
+    devices.c.phone_id,
 ).select_from(
     devices.join(device_users, device_users.c.device_id == devices.c.id).join(
         users, users.c.id == device_users.c.user_id

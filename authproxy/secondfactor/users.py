@@ -14,7 +14,7 @@ from authproxy.secondfactor.names import normalize
 from authproxy.secondfactor.pushes import cancel_pushes
 from authproxy.secondfactor.refusals import AlreadyThere, BadValue, NotFound
 from authproxy.secondfactor.rows import BadRow, Columns, Row
-from authproxy.store.tables import device_users, devices, groups, user_groups, users
+from authproxy.store.tables import aliases, device_users, devices, groups, user_groups, users
 
 STATUSES = ("active", "bypass", "disabled")
 _LONGEST_NAME = 253  # what RADIUS can carry
@@ -76,6 +76,8 @@ def add_user(
         "notes": notes,
         "created": time.time(),
     }
+    if connection.execute(sa.select(aliases.c.name).where(aliases.c.name == username)).first() is not None:
+        raise AlreadyThere(f"{username} is an alias of a user already")
     try:
         with connection.begin_nested():
             connection.execute(users.insert().values(**values))
@@ -85,9 +87,12 @@ def add_user(
 
 
 def find_user(connection: sa.Connection, name: str, mode: str) -> User:
-    """By name in any spelling, or by ID. Raises NotFound."""
+    """By name or alias in any spelling, or by ID. Raises NotFound."""
     key = normalize(name, mode)
-    query = sa.select(*_COLUMNS, _DEVICE_COUNT).where(sa.or_(users.c.username == key, users.c.id == name.strip()))
+    by_alias = sa.select(aliases.c.user_id).where(aliases.c.name == key)
+    query = sa.select(*_COLUMNS, _DEVICE_COUNT).where(
+        sa.or_(users.c.username == key, users.c.id == name.strip(), users.c.id.in_(by_alias))
+    )
     row = connection.execute(query).first()
     if row is None:
         raise NotFound(f"there is no user {name!r}; `authproxy user list` shows all")
@@ -236,12 +241,15 @@ def read_users(rows: Iterable[Row]) -> tuple[list[NewUser], list[BadRow]]:
 def obstacles(connection: sa.Connection, rows: Sequence[NewUser], mode: str) -> list[BadRow]:
     """The rows that can't be added to what is there."""
     existing = set(connection.execute(sa.select(users.c.username)).scalars())
+    other_names = set(connection.execute(sa.select(aliases.c.name)).scalars())
     seen: dict[str, int] = {}
     bad: list[BadRow] = []
     for row in rows:
         username = normalize(row.username, mode)
         if username in existing:
             bad.append(BadRow(row.line, f"there is a user {username} already"))
+        elif username in other_names:
+            bad.append(BadRow(row.line, f"{username} is an alias of a user already"))
         elif username in seen:
             bad.append(BadRow(row.line, f"{username} is in line {seen[username]} already"))
         seen.setdefault(username, row.line)

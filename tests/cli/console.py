@@ -19,6 +19,7 @@ SEED_KEY = bytes(range(32))
 CONFIG = """[service]
 state_dir={state}
 seed_key={key}
+base_url=https://mfa.example:8443
 [duo_only_client]
 [radius_server_duo_only]
 radius_ip_1=192.0.2.1

@@ -70,7 +70,7 @@ def test_every_command_has_a_section_with_an_example_and_no_section_is_of_the_pa
 def test_every_option_that_the_page_names_exists() -> None:
     for name, command in commands():
         known = {option for parameter in command.params for option in parameter.opts} | {"-h", "--help"}
-        assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", sections()[name])) <= known, name
+        assert set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", sections()[name])) <= known, name
 
 
 @pytest.fixture
@@ -81,6 +81,8 @@ def lived_in(console: Console, tmp_path: Path) -> Console:
     console.run("user", "set", "bob", "--group", "staff")
     console.run("device", "add-totp", "bob")
     console.run("bypass", "create", "bob")
+    console.run("phone", "add", "bob")
+    console.run("application", "add", "ssh", "--type", "unix")
     file = tmp_path / "tokens.csv"
     file.write_text(f"serial,type,secret,username\n1,h6,{SEED.hex()},bob\n")
     console.run("token", "import", file)
@@ -100,6 +102,7 @@ def lived_in(console: Console, tmp_path: Path) -> Console:
 
 def test_the_keys_on_the_page_are_those_that_are_printed(lived_in: Console, tmp_path: Path) -> None:
     (device_id,) = lived_in.rows("SELECT id FROM devices WHERE origin = 'software'")[0]
+    (phone_id,) = lived_in.rows("SELECT id FROM phones")[0]
     users, tokens = tmp_path / "users.csv", tmp_path / "more.csv"
     users.write_text("username\ncarol\n")
     tokens.write_text(f"serial,type,secret\n2,h6,{SEED.hex()}\n")
@@ -131,7 +134,16 @@ def test_the_keys_on_the_page_are_those_that_are_printed(lived_in: Console, tmp_
         "push list": [],
         "push approve": ["P1"],
         "push deny": ["P2"],
+        "phone add": ["bob", "--number", "+15555550100"],
+        "phone list": [],
+        "phone show": [phone_id],
+        "phone activate": [phone_id],
+        "phone delete": [phone_id],
+        "application add": ["web", "--type", "authapi"],
         "application list": [],
+        "application show": ["ssh", "--keys"],
+        "application rotate": ["ssh"],
+        "application delete": ["ssh"],
         "explain": [],
         "db status": [],
         "db upgrade": [],

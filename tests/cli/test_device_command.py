@@ -14,7 +14,7 @@ from authproxy.store.tables import devices
 
 NEW_KEYS = {"device_id", "username", "name", "secret", "uri"}
 DEVICE_KEYS = {
-    "device_id", "username", "number", "kind", "origin", "name", "serial", "digits", "step", "created",
+    "device_id", "username", "number", "kind", "origin", "name", "serial", "phone_id", "digits", "step", "created",
     "last_used",
 }  # fmt: skip
 

@@ -28,7 +28,8 @@ def asked(console: Console) -> Console:
 def test_pending_requests_are_listed(asked: Console) -> None:
     (push,) = asked.json("push", "list")["pushes"]
     assert set(push) == {
-        "id", "username", "application", "client_ip", "nas", "login_id", "created", "expires", "seconds_left",
+        "id", "username", "application", "client_ip", "nas", "phone_id", "mode", "login_id", "created", "expires",
+        "seconds_left",
     }  # fmt: skip
     assert (push["id"], push["username"], push["login_id"]) == ("PUNEW", "alice", "ABCDEFGHJK")
     assert 40 <= push["seconds_left"] <= 50
@@ -63,3 +64,13 @@ def test_what_has_expired_or_never_was_is_not_decided(asked: Console) -> None:
     told = asked.fails("push", "deny", "PUNONE")
     assert told == "there is no push 'PUNONE'; `authproxy push list` shows those that are pending"
     assert [action for action, *_ in asked.audit()] == ["user add"]
+
+
+def test_a_verified_push_wants_its_number(asked: Console) -> None:
+    with asked.writing() as connection:
+        connection.exec_driver_sql("UPDATE pushes SET mode = 'number', answer = '42', options = '17,42,93'")
+    assert asked.json("push", "list")["pushes"][0]["mode"] == "number"
+    assert asked.json("push", "approve", "PUNEW", "--number", "17")["status"] == "denied"
+    with asked.writing() as connection:
+        connection.exec_driver_sql("UPDATE pushes SET status = 'pending' WHERE id = 'PUNEW'")
+    assert asked.json("push", "approve", "PUNEW", "--number", "42")["status"] == "approved"

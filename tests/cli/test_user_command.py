@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from console import Console
 
+from authproxy.store.tables import pushes
+
 USER_KEYS = {
-    "user_id", "username", "display_name", "email", "status", "locked_out", "groups", "devices", "notes",
-    "created", "last_login",
+    "user_id", "username", "display_name", "aliases", "email", "status", "locked_out", "groups", "devices",
+    "notes", "created", "last_login",
 }  # fmt: skip
 
 
@@ -89,8 +91,8 @@ def test_changes_are_recorded_with_what_was_before(console: Console) -> None:
         "user set",
         "alice",
         {
-            "before": {"email": "a@b.example", "status": "active", "notes": "", "groups": []},
-            "after": {"email": "", "status": "bypass", "notes": "", "groups": ["staff", "vpn"]},
+            "before": {"email": "a@b.example", "status": "active", "notes": "", "groups": [], "aliases": []},
+            "after": {"email": "", "status": "bypass", "notes": "", "groups": ["staff", "vpn"], "aliases": []},
         },
     )
 
@@ -168,3 +170,40 @@ def test_a_file_that_is_no_text_is_refused(console: Console, tmp_path: Path) -> 
     file.write_bytes(b"username\nM\xfcller\n")
     assert console.fails("user", "import", file).endswith("is no UTF-8 text: invalid start byte at byte 10")
     assert console.invoke("user", "import", tmp_path / "none.csv").exit_code == 2
+
+
+def test_an_alias_is_another_name_and_nobody_elses(console: Console) -> None:
+    console.run("user", "add", "alice")
+    console.run("user", "add", "bob")
+    assert console.json("user", "set", "alice", "--alias", "CORP\\ASmith", "--alias", "al")["aliases"] == [
+        "asmith",
+        "al",
+    ]
+    assert console.json("user", "show", "asmith@corp.example")["username"] == "alice"
+    assert [user["aliases"] for user in console.json("user", "list")["users"]] == [["asmith", "al"], []]
+    assert "already" in console.fails("user", "set", "bob", "--alias", "al")
+    assert "already" in console.fails("user", "set", "bob", "--alias", "alice")
+    assert "alias" in console.fails("user", "add", "al")
+    assert "no alias" in console.fails("user", "set", "bob", "--no-alias", "al")
+    assert console.json("user", "set", "alice", "--no-alias", "asmith")["aliases"] == ["al"]
+    assert "no user" in console.fails("user", "show", "asmith")
+
+
+def test_an_alias_can_not_be_imported_as_a_user(console: Console, tmp_path: Path) -> None:
+    console.run("user", "add", "alice")
+    console.run("user", "set", "alice", "--alias", "al")
+    file = tmp_path / "users.csv"
+    file.write_text("username\nbob\nal\n")
+    assert console.failure("user", "import", file)["rows"] == [
+        {"line": 3, "problem": "al is an alias of a user already"}
+    ]
+
+
+def test_disabling_a_user_ends_what_is_pending(console: Console) -> None:
+    user_id = console.json("user", "add", "alice")["user_id"]
+    console.insert(
+        pushes, id="P1", user_id=user_id, username="alice", application="vpn", login_id="L", created=1.0,
+        expires=9e9,
+    )  # fmt: skip
+    console.run("user", "set", "alice", "--status", "disabled")
+    assert console.rows("SELECT status FROM pushes") == [("cancelled",)]

@@ -20,6 +20,7 @@ from authproxy.secondfactor.passcode import hotp
 from authproxy.secondfactor.push import PushDesk
 from authproxy.secondfactor.push_jobs import PushLimit
 from authproxy.secondfactor.seeds import SeedBox
+from authproxy.secondfactor.sms_codes import hashed
 from authproxy.store import tables
 from authproxy.store.engine import Database, open_sqlite
 from authproxy.store.writer import Writer
@@ -122,6 +123,13 @@ class LocalService:
                 key = {"serial": phone_id, "public_key": b"", "created": 1.0}
                 connection.execute(tables.phone_apps.insert().values(phone_id=phone_id, kind=app, **key))
         return phone_id
+
+    def add_sms_code(self, user_id: str, phone_id: str, code: str = "7654321") -> str:
+        row = {"user_id": user_id, "phone_id": phone_id, "first_digit": code[0], "position": 1, "created": 1.0}
+        with self.database.writing() as connection:
+            code_hash = self.seals.code_hash(user_id, hashed(code))
+            connection.execute(tables.sms_codes.insert().values(hash=code_hash, **row))
+        return code
 
     def add_alias(self, user_id: str, name: str) -> None:
         with self.database.writing() as connection:

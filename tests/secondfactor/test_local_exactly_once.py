@@ -28,13 +28,15 @@ def service(tmp_path: Path) -> Iterator[LocalService]:
     pytest_twisted.blockon(Deferred.fromCoroutine(service.stop()))
 
 
-@pytest.mark.parametrize("kind", ["totp", "hotp", "bypass"])
+@pytest.mark.parametrize("kind", ["totp", "hotp", "bypass", "sms"])
 @pytest_twisted.ensureDeferred
 async def test_of_a_hundred_copies_of_one_login_exactly_one_is_let_in(service: LocalService, kind: str) -> None:
     user = service.add_user()
     if kind == "bypass":
         service.add_bypass(user, "123456789")
         code = "123456789"
+    elif kind == "sms":
+        code = service.add_sms_code(user, service.add_phone(user))
     else:
         service.add_device(user, kind=kind)
         code = totp() if kind == "totp" else hotp(SEED, 0)
