@@ -8,6 +8,7 @@ from pathlib import Path
 from authproxy.config import ini
 from authproxy.config.build_clients import client
 from authproxy.config.build_servers import MODES, http_proxy, ldap_server, radius_server
+from authproxy.config.build_telephony import telephony
 from authproxy.config.build_web import web
 from authproxy.config.check_files import check_files
 from authproxy.config.options import SEED_KEY, BadValue
@@ -16,6 +17,7 @@ from authproxy.config.problems import Findings, Problem, Severity, in_file_order
 from authproxy.config.reveal import Reveal, Secrets
 from authproxy.config.schema import Role
 from authproxy.config.settings import MainSettings, ServiceSettings, Settings
+from authproxy.config.settings_telephony import SMS_MESSAGE
 from authproxy.config.validate import check
 from authproxy.config.values import Checked, SectionValues, writes_log_files
 from authproxy.errors import ConfigError
@@ -104,10 +106,11 @@ def settings(checked: Checked, reveal: Reveal | None, places: Places) -> Setting
         if section.type.role is Role.CLIENT
     }
     only_client = next(iter(clients)) if len(clients) == 1 else None
+    gateway = next((section for section in checked.sections if section.type.name == "telephony"), None)
     built = Settings(
         path=places.config,
         main=_main(checked, places),
-        service=_service(checked.service, secrets, places),
+        service=_service(checked.service, gateway, secrets, places),
         clients=clients,
         radius_servers=tuple(
             radius_server(section, only_client, secrets, places)
@@ -122,6 +125,7 @@ def settings(checked: Checked, reveal: Reveal | None, places: Places) -> Setting
         http_proxies=tuple(
             http_proxy(section) for section in checked.sections if section.type.name == "http_proxy"
         ),
+        telephony=telephony(gateway, secrets, places) if gateway else None,
         unsupported=tuple(section.name for section in checked.sections if not section.is_served),
     )
     if len(findings.problems) > len(checked.problems):
@@ -159,7 +163,9 @@ def _main(checked: Checked, places: Places) -> MainSettings:
     )
 
 
-def _service(service: SectionValues, secrets: Secrets, places: Places) -> ServiceSettings:
+def _service(
+    service: SectionValues, gateway: SectionValues | None, secrets: Secrets, places: Places
+) -> ServiceSettings:
     state_dir = places.state_dir(service)
     database = secrets.optional(service, "database")
     gnupg_home = service.optional_text("gnupg_home")
@@ -179,6 +185,7 @@ def _service(service: SectionValues, secrets: Secrets, places: Places) -> Servic
         fraud_locks_user=service.flag("fraud_locks_user"),
         sms_batch=service.integer("sms_batch"),
         sms_valid_seconds=service.integer("sms_valid_seconds"),
+        sms_message=gateway.text("sms_message") if gateway else SMS_MESSAGE,
         challenge_seconds=service.integer("challenge_seconds"),
         login_retention_days=service.integer("login_retention_days"),
         gnupg_home=places.to_write(gnupg_home) if gnupg_home else None,

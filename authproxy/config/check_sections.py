@@ -7,6 +7,7 @@ from authproxy.config.check_directory import check_directory
 from authproxy.config.check_entries import WINDOWS_VALUE
 from authproxy.config.check_ldap_server import check_ldap_server
 from authproxy.config.check_remote import check_key_lengths, check_remote_keys
+from authproxy.config.check_telephony import check_telephony
 from authproxy.config.check_web import check_web
 from authproxy.config.problems import Findings, Severity, masked
 from authproxy.config.schema import Form, Role, Shape
@@ -31,6 +32,8 @@ def check_section(section: SectionValues, findings: Findings, *, syntax_only: bo
         check_ldap_server(section, findings)
     elif section.type.name == "service":
         check_web(section, findings)
+    elif section.type.name == "telephony":
+        check_telephony(section, findings)
 
 
 # ---------------------------------------------------------------- what is missing

@@ -50,11 +50,18 @@ _LIVE = {
 
 # What stands behind an option that has neither a default nor a value above.
 _SAMPLES = {
+    "account_sid": "AC00000000000000000000000000000000",
     "allow_sasl_mechanisms": "PLAIN",
     "api_host": "api-XXXXXXXX.duosecurity.com",
     "application": "VPN",
+    "auth_token": "change-me",
     "base_url": "https://mfa.example.com:8443",
     "bind_dn": "CN=svc-authproxy,OU=Services,DC=example,DC=com",
+    "call_body": '{"to": "{number}", "say": "{text}", "report": "{callback}"}',
+    "call_header": "Content-Type: application/json",
+    "call_success_body": "queued",
+    "call_url": "https://voice.example.com/call",
+    "caller_id": "+15555550100",
     "cipher_list": "ECDHE+AESGCM:ECDHE+CHACHA20",
     "client": "ad_client",
     "client_ip": "192.0.2.0/24",
@@ -62,6 +69,8 @@ _SAMPLES = {
     "dictionary_dir": "/etc/freeradius/3.0",
     "exempt_ou": "CN=svc-wiki,OU=Services,DC=example,DC=com",
     "exempt_username": "backup-operator",
+    "from": "+15555550100",
+    "gateway": "twilio",
     "gnupg_home": "/var/lib/authproxy/gnupg",
     "host": "192.0.2.20",
     "http_ca_certs_file": "service-ca.pem",
@@ -76,6 +85,7 @@ _SAMPLES = {
     "ntlm_workstation": "VPN1",
     "pass_through_attr_names": "Class,Filter-Id",
     "passphrase_file": "credential:authproxy-passphrase",
+    "password": "change-me",
     "port": "636",
     "proxy_protocol": "192.0.2.5",
     "radius_ip": "192.0.2.0/24",
@@ -86,12 +96,17 @@ _SAMPLES = {
     "service_account_password": "change-me",
     "service_account_username": "svc-authproxy@example.com",
     "skey": "change-me",
+    "sms_body": "to={number}&text={text}",
+    "sms_header": "Authorization: Bearer {password}",
+    "sms_success_body": "accepted",
+    "sms_url": "https://sms.example.com/send",
     "ssl_ca_certs_file": "directory-ca.pem",
     "ssl_cert_path": "server.pem",
     "ssl_key_path": "server.key",
     "state_dir": "/var/lib/authproxy",
     "support_gpg_recipient": "support@example.com",
     "trusted_proxies": "192.0.2.6",
+    "username": "authproxy",
 }
 
 

@@ -158,21 +158,6 @@ MAIL = SectionType(
     repeatable=False,
 )
 
-TELEPHONY = SectionType(
-    "telephony",
-    Role.GLOBAL,
-    "Gateways for text messages and phone calls.",
-    (
-        Option("sms_url", kind.URL, "HTTPS address of the gateway for text messages"),
-        Option("voice_url", kind.URL, "HTTPS address of the gateway for phone calls"),
-        Option("username", kind.TEXT, "account at the gateway"),
-        Option("password", kind.SECRET, "its password", secret=True),
-        Option("from", kind.TEXT, "number or name that users see as the sender"),
-    ),
-    pending="not supported yet: no message is sent and nobody is called",
-    repeatable=False,
-)
-
 METRICS = SectionType(
     "metrics",
     Role.GLOBAL,

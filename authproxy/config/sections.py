@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from authproxy.config.schema import Form, SectionType, section_base
 from authproxy.config.schema_clients import AD_CLIENT, DUO_ONLY_CLIENT, RADIUS_CLIENT
-from authproxy.config.schema_global import MAIL, MAIN, METRICS, SERVICE, TELEPHONY
+from authproxy.config.schema_global import MAIL, MAIN, METRICS, SERVICE
 from authproxy.config.schema_servers import (
     CLOUD,
     HTTP_PROXY,
@@ -21,6 +21,7 @@ from authproxy.config.schema_servers import (
     RADIUS_SERVER_IFRAME,
     SSO,
 )
+from authproxy.config.schema_telephony import TELEPHONY
 
 SECTION_TYPES: dict[str, SectionType] = {
     section.name: section

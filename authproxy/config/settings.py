@@ -10,6 +10,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
+from authproxy.config.settings_telephony import SMS_MESSAGE, TelephonySettings
 from authproxy.model import Factor
 from authproxy.secret import Secret
 
@@ -64,6 +65,7 @@ class ServiceSettings:
     fraud_locks_user: bool = False
     sms_batch: int = 3  # passcodes in one message
     sms_valid_seconds: int = 0  # 0: until the next message
+    sms_message: str = SMS_MESSAGE  # [telephony]'s: {codes} stands for the passcodes
     challenge_seconds: int = 300
     login_retention_days: int = 180
     gnupg_home: Path | None = None  # None: state_dir/gnupg
@@ -291,4 +293,5 @@ class Settings:
     radius_servers: tuple[RadiusServerSettings, ...] = ()
     ldap_servers: tuple[LdapServerSettings, ...] = ()
     http_proxies: tuple[HttpProxySettings, ...] = ()
+    telephony: TelephonySettings | None = None
     unsupported: tuple[str, ...] = ()

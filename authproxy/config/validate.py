@@ -5,6 +5,7 @@ from __future__ import annotations
 from authproxy.config import hints
 from authproxy.config.check_entries import read_entries
 from authproxy.config.check_sections import check_section
+from authproxy.config.check_telephony import check_calls
 from authproxy.config.check_whole import check_whole
 from authproxy.config.ini import Document, Section
 from authproxy.config.problems import Findings, in_file_order
@@ -34,6 +35,7 @@ def check(document: Document, *, syntax_only: bool = False) -> Checked:
             check_section(section, findings, syntax_only=syntax_only)
         if sections:
             check_whole(sections, document, findings)
+        check_calls(sections, service, findings)
     problems = tuple(in_file_order(findings.problems))
     return Checked(document.source, problems, tuple(sections), main, service)
 

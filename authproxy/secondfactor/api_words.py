@@ -26,6 +26,7 @@ _TEXT = {
     Reason.PUSH_FRAUD: "Login request reported as fraud.",
     Reason.CALL_FRAUD: "Login request reported as fraud.",
     Reason.TIMED_OUT: "Login timed out.",
+    Reason.CALL_DENIED: "No keypress detected. Please try again.",
     Reason.USER_LOCKED_OUT: "Your account is locked out. Ask your help desk.",
     Reason.USER_DISABLED: NO_FACTOR,
     Reason.NOT_ENROLLED: NO_FACTOR,

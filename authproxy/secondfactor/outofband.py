@@ -36,7 +36,7 @@ _ENDS = {
 }
 _CALL_ENDS = {
     CallEnd.FRAUD: Reason.CALL_FRAUD,
-    CallEnd.NO_KEY: Reason.TIMED_OUT,
+    CallEnd.NO_KEY: Reason.CALL_DENIED,
     CallEnd.NO_ANSWER: Reason.TIMED_OUT,
     CallEnd.LIMITED: Reason.FACTOR_NOT_AVAILABLE,
     CallEnd.FAILED: Reason.FACTOR_NOT_AVAILABLE,
@@ -135,7 +135,8 @@ class OutOfBand:
         assert texts is not None
         codes = sms_codes.new_codes(self._settings.sms_batch)
         await self._writer.run(lambda connection: self._store(connection, asking.user_id, phone.id, codes))
-        end = await texts.send(Text(phone, asking.user_id, passcode_message(codes), "passcodes", asking.login_id))
+        message = passcode_message(self._settings.sms_message, codes)
+        end = await texts.send(Text(phone, asking.user_id, message, "passcodes", asking.login_id))
         if end is TextEnd.ACCEPTED:
             return None
         detail = f"SMS passcodes to {phone.label}: {end}"

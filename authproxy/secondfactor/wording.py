@@ -31,9 +31,9 @@ def refusal_message(ask: Ask, typed: Typed | None, lines: Lines) -> str:
             return DENIED
 
 
-def passcode_message(codes: Sequence[str]) -> str:
-    """The text message with a batch of codes."""
-    return f"SMS passcodes: {' '.join(codes)}"
+def passcode_message(template: str, codes: Sequence[str]) -> str:
+    """The text message with a batch of codes, which stand where ``template`` has ``{codes}``."""
+    return template.replace("{codes}", " ".join(codes))
 
 
 def number_prompt(label: str, number: str) -> str:

@@ -173,7 +173,7 @@ async def test_a_number_means_what_was_shown_whatever_was_changed_meanwhile(serv
 @pytest.mark.parametrize(
     ("end", "why"),
     [
-        (CallEnd.NO_KEY, Reason.TIMED_OUT),
+        (CallEnd.NO_KEY, Reason.CALL_DENIED),
         (CallEnd.NO_ANSWER, Reason.TIMED_OUT),
         (CallEnd.FRAUD, Reason.CALL_FRAUD),
         (CallEnd.FAILED, Reason.FACTOR_NOT_AVAILABLE),

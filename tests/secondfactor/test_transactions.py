@@ -284,7 +284,7 @@ async def test_words_of_the_text_prompt(api: Api) -> None:
     await api.settled()
     assert api.service.calls.placed[0].phone.id == api.landline
     api.service.calls.end(CallEnd.NO_KEY)
-    assert status(await answering) == ("deny", "timeout")
+    assert status(await answering) == ("deny", "deny")
 
 
 @pytest_twisted.ensureDeferred
