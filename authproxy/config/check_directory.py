@@ -26,6 +26,18 @@ def check_directory(section: SectionValues, findings: Findings) -> None:
         check_tls_version(section, findings)
 
 
+def check_simple_binds(server: SectionValues, client: SectionValues, findings: Findings) -> None:
+    """An LDAP application's connection can't be sealed on its way through: its passwords go in simple binds."""
+    is_relayed = server.type.name == "ldap_server_auto" and client.type.name == "ad_client"
+    if not is_relayed or client.text("transport") != "clear" or _on_this_host(client):
+        return
+    if client.text("auth_type") != "plain":  # of which it has been said already
+        message = f"[{client.name}] is reached with transport=clear: passwords of LDAP applications are not sealed"
+        findings.warning(
+            server.line, server.name, "", message, wanted="transport=ldaps or transport=starttls there"
+        )
+
+
 def check_tls_version(section: SectionValues, findings: Findings) -> None:
     if section.text("minimum_tls_version") in ("ssl3", "tls1.0", "tls1.1"):
         line = section.line_of("minimum_tls_version")

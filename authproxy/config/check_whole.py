@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from authproxy.config import hints
+from authproxy.config.check_directory import check_simple_binds
 from authproxy.config.check_relay import check_relay
 from authproxy.config.check_web import is_web_wanted
 from authproxy.config.ini import Document
@@ -59,6 +60,7 @@ def _client_of(
         _no_client(server, list(by_name), findings)
         return
     check_relay(server, client, findings)
+    check_simple_binds(server, client, findings)
     fitting = _FITTING.get(server.type.name)
     if fitting and client.type.name not in fitting:
         wanted = " or ".join(f"a section of type [{name}]" for name in fitting)
