@@ -120,10 +120,10 @@ class Caller(Protocol):
 
     def write(self, data: bytes) -> None:
         if self._ending_since is None and self.transport is not None:
+            self._active = self._front.clock.seconds()
             self.transport.write(data)
 
     def pass_on(self, data: bytes) -> None:
-        self._active = self._front.clock.seconds()
         self.write(data)
 
     def start_tls(self, answer: bytes) -> None:

@@ -267,6 +267,7 @@ async def test_an_idle_connection_is_closed_but_not_one_that_waits_for_a_push(
     assert (await notice_and_end(idle)).code == Code.UNAVAILABLE
     door.decide("alice", approve=True)
     assert (await busy.result()).code == Code.SUCCESS
+    assert await busy.who_am_i() == f"dn:{ALICE}"
 
 
 async def test_who_was_bound_learns_that_the_directory_hung_up(door: Door, directory: Directory) -> None:
