@@ -149,7 +149,7 @@ class FakeCloud:
     def _params(self, request: web.Request, body: bytes) -> dict[str, str]:
         query = dict(parse_qsl(request.query_string, keep_blank_values=True))
         if request.content_type == "application/json":
-            return query | json.loads(body)
+            return query | json.loads(body or b"{}")
         return query | dict(parse_qsl(body.decode(), keep_blank_values=True))
 
     def _unsigned(self, request: web.Request, body: bytes) -> tuple[int, str] | None:
