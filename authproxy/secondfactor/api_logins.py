@@ -5,21 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from twisted.internet.defer import CancelledError
 
 from authproxy.config.settings import ServiceSettings
 from authproxy.errors import StoreUnavailable
-from authproxy.model import Allowed, Factor, Journal, LoginRecord, Reason, Refused, Trail, new_login_id
+from authproxy.model import (
+    Allowed,
+    Entry,
+    Factor,
+    Journal,
+    LoginRecord,
+    Prompt,
+    Reason,
+    Refused,
+    Trail,
+    Verdict,
+    new_login_id,
+)
 from authproxy.secondfactor import api_words
 from authproxy.secondfactor.admission import Admission
 from authproxy.secondfactor.api_login import push_detail, reach, wanted
 from authproxy.secondfactor.api_policy import ApiPolicy
 from authproxy.secondfactor.api_users import ApiUser, looking_up, name_of
 from authproxy.secondfactor.authapi import Application, AuthCall, BadParameter, Progress, Who
+from authproxy.secondfactor.gateways import CallStage
 from authproxy.secondfactor.known import Known
 from authproxy.secondfactor.outofband import Asking, OutOfBand
-from authproxy.secondfactor.passcodes import Passcodes, Tried
+from authproxy.secondfactor.passcodes import Passcodes, Tried, recorded
 from authproxy.secondfactor.prepared import PreparedPushes
 from authproxy.secondfactor.pushes import PushMode, Target
 from authproxy.secondfactor.reach import Phone
@@ -141,29 +155,34 @@ class ApiLogins:
 
     async def run(self, ready: Ready, told: Callable[[Progress], None]) -> Progress:
         """``told`` is told of each stage. The end is recorded before it is returned. Raises StoreUnavailable."""
+        origin = ready.origin
+        entry = self._journal.entry(partial(self._record_of, origin))
         try:
-            tried = await self._decide(ready, told)
+            tried = await self._decide(ready, entry, told)
         except CancelledError:
             with suppress(StoreUnavailable):
-                await self.record(ready.origin, Refused(Reason.GIVEN_UP, detail="the client is gone"))
+                await self.record(origin, Refused(Reason.GIVEN_UP, detail="the client is gone"))
             raise
-        await self.record(ready.origin, tried.verdict)
+        login = entry.recorded(tried.verdict)
+        if login is None:
+            await self.record(origin, tried.verdict)
+        else:
+            self._announce(login)
         return api_words.final(tried.verdict, tried.has_locked)
 
-    async def _decide(self, ready: Ready, told: Callable[[Progress], None]) -> Tried:
+    async def _decide(self, ready: Ready, entry: Entry, told: Callable[[Progress], None]) -> Tried:
         match ready.todo:
             case Code(code):
                 policy = ready.origin.policy
                 passcodes = Passcodes(self._settings, self._seals, Admission(policy.new_user_policy))
-                job = passcodes.trying(ready.origin.name, code, policy.factors, self._now())
-                return await self._writer.run(job)
+                trying = passcodes.trying(ready.origin.name, code, policy.factors, self._now())
+                return await self._writer.run(recorded(trying, entry))
             case ToReach(Factor.PUSH, phone, asking, target):
                 told(api_words.pushed(phone.label, target.answer))
                 return Tried(await self._ways.push(asking, target))
             case ToReach(Factor.PHONE, phone, asking):
-                return Tried(
-                    await self._ways.call(asking, phone, lambda stage: told(api_words.calling(stage, phone)))
-                )
+                calling = partial(_calling, told, phone)
+                return Tried(await self._ways.call(asking, phone, calling))
             case ToReach(_, phone, asking):
                 failed = await self._ways.text(asking, phone)
                 return Tried(failed or Refused(Reason.SMS_SENT, factor=Factor.SMS, detail=f"to {phone.label}"))
@@ -172,28 +191,39 @@ class ApiLogins:
 
     async def record(self, origin: Origin, verdict: Allowed | Refused) -> None:
         """Durable when it returns. Raises StoreUnavailable."""
-        trail = origin.trail
-        match verdict:
-            case Allowed(factor, _, device):
-                trail.add("second factor", "allowed", f"{factor} {device}".strip())
-                result, reason = "accept", ""
-            case Refused(reason, _, factor, detail):
-                device = ""
-                trail.add("second factor", "refused", f"{reason}: {detail}" if detail else reason)
-                result = "reject"
-        login = LoginRecord(
+        login = self._record_of(origin, verdict)
+        await self._journal.record(login)
+        self._announce(login)
+
+    def _record_of(self, origin: Origin, verdict: Verdict) -> LoginRecord:
+        """Also called in the store's thread."""
+        assert not isinstance(verdict, Prompt)
+        is_allowed = isinstance(verdict, Allowed)
+        reason = "" if isinstance(verdict, Allowed) else verdict.reason
+        step = origin.trail.step("second factor", "allowed" if is_allowed else "refused", _told(verdict))
+        return LoginRecord(
             login_id=origin.login_id,
             at=self._now(),
             section=origin.application,
             username=origin.name,
             nas=origin.hostname,
             client_ip=origin.client_ip or None,
-            result=result,
+            result="accept" if is_allowed else "reject",
             reason=reason,
-            factor=factor,
-            device=device,
-            steps=tuple(trail.steps),
-            elapsed=trail.elapsed(),
+            factor=verdict.factor,
+            device=verdict.device if isinstance(verdict, Allowed) else "",
+            steps=(*origin.trail.steps, step),
+            elapsed=origin.trail.elapsed(),
         )
-        await self._journal.record(login)
-        self._announce(login)
+
+
+def _told(verdict: Allowed | Refused) -> str:
+    match verdict:
+        case Allowed(factor, _, device):
+            return f"{factor} {device}".strip()
+        case Refused(reason, detail=detail):
+            return f"{reason}: {detail}" if detail else reason
+
+
+def _calling(told: Callable[[Progress], None], phone: Phone, stage: CallStage) -> None:
+    told(api_words.calling(stage, phone))

@@ -33,7 +33,8 @@ class NewDevice:
 
 @dataclass(frozen=True, slots=True)
 class DeviceRow:
-    """A device in a list. ``phone_id``: the phone whose app shows its codes. ``position`` counts a user's devices from 1; times in epoch seconds."""
+    """A device in a list. ``position`` counts a user's devices from 1; times in epoch seconds. ``phone_id``: the
+    phone whose app shows its codes."""
 
     id: str
     username: str
@@ -143,7 +144,7 @@ def list_devices(connection: sa.Connection, user: User | None = None) -> list[De
     query = _ROW.order_by(users.c.username, device_users.c.position)
     if user is not None:
         query = query.where(users.c.id == user.id)
-    return [DeviceRow(*row) for row in connection.execute(query)]
+    return [DeviceRow(**row._mapping) for row in connection.execute(query)]
 
 
 def find_device(connection: sa.Connection, device_id: str) -> DeviceRow:
@@ -151,7 +152,7 @@ def find_device(connection: sa.Connection, device_id: str) -> DeviceRow:
     row = connection.execute(_ROW.where(devices.c.id == device_id.strip().upper())).first()
     if row is None:
         raise NotFound(f"there is no device {device_id!r}; `authproxy device list` shows all")
-    return DeviceRow(*row)
+    return DeviceRow(**row._mapping)
 
 
 def delete_device(connection: sa.Connection, device: DeviceRow) -> None:

@@ -344,6 +344,9 @@ async def test_nobody_is_let_in_whose_login_can_not_be_recorded(api: Api) -> Non
     api.service.change("DROP TABLE logins")
     with pytest.raises(Exception, match="logins"):
         await api.auth(AuthCall("passcode", passcode=totp()))
+    assert api.service.value("SELECT last_step FROM devices") is None  # the code is not used up either
+    with pytest.raises(Exception, match="logins"):
+        await api.auth(AuthCall("sms"))
 
 
 # ---------------------------------------------------------------- in the background
