@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import secrets
 import socket
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ import trustme
 from authproxy.secondfactor.applications import Keys, add_application
 from authproxy.secondfactor.seeds import SeedBox
 from authproxy.store.engine import Database
+from authproxy.store.tables import phone_apps
 from tests.peers.radclient import Radclient, Reply
 from tests.system.daemon import Daemon, free_port
 
@@ -87,9 +90,20 @@ def _door(directory: Path, service: str, keys: str, more: str = "") -> Door:
     return Door(daemon, ports)
 
 
+def _database(daemon: Daemon) -> Database:
+    return Database(f"sqlite:///{daemon.directory}/state/authproxy.db")
+
+
+def _give_app(daemon: Daemon, phone_id: str) -> None:
+    """As if somebody had activated one there."""
+    app = {"phone_id": phone_id, "kind": "web", "serial": phone_id, "public_key": b"none", "created": time.time()}
+    with _database(daemon).writing() as connection:
+        connection.execute(phone_apps.insert().values(**app))
+
+
 def _application(daemon: Daemon) -> Keys:
     seed_key = daemon.config.read_text().partition("seed_key=")[2].partition("\n")[0]
-    with Database(f"sqlite:///{daemon.directory}/state/authproxy.db").writing() as connection:
+    with _database(daemon).writing() as connection:
         return add_application(connection, SeedBox(base64.b64decode(seed_key)), "near", "authapi")
 
 
@@ -109,6 +123,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
         far.daemon.command("user", "add", "alice")
         far.daemon.command("user", "add", "bob", "--status", "bypass")
         secret = str(far.daemon.json("device", "add-hotp", "alice")["secret"])
+        _give_app(far.daemon, str(far.daemon.json("phone", "add", "alice", "--name", "Tablet")["phone_id"]))
         keys = _application(far.daemon)
         api = f"ikey={keys.ikey}\nskey={keys.skey}\napi_host=localhost\napi_port={port}\n"
         near = _door(directory / "near", "", f"{api}http_ca_certs_file={directory}/ca.pem\nfailmode=safe", _PROXY)
@@ -150,6 +165,19 @@ def test_the_menu_asks_for_what_the_service_has(chain: Chain, door: str) -> None
     assert "passcode" in "".join(challenge.attributes["Reply-Message"])
     answer = way.login("alice", chain.fresh(), "challenge", challenge.attributes["State"][0])
     assert answer.code == "Access-Accept", way.log()
+
+
+@pytest.mark.parametrize(("verb", "answer"), [("approve", "Access-Accept"), ("deny", "Access-Reject")])
+def test_a_push_of_the_far_one_decides_the_login_at_the_near_one(chain: Chain, verb: str, answer: str) -> None:
+    with ThreadPoolExecutor(1) as elsewhere:
+        waiting = elsewhere.submit(chain.near.login, "alice", "push")
+        pushes: object = []
+        while not pushes and not waiting.done():
+            pushes = chain.far.daemon.json("push", "list")["pushes"]
+        assert isinstance(pushes, list), chain.near.log()
+        assert len(pushes) == 1, chain.near.log()
+        chain.far.daemon.command("push", verb, str(pushes[0]["id"]))
+        assert waiting.result().code == answer, chain.near.log()
 
 
 def test_the_near_one_records_who_it_was_and_what_was_asked(chain: Chain) -> None:
