@@ -29,7 +29,7 @@ _LINGER_SECONDS = 5.0  # for a client to take what was sent last
 
 @implementer(IHandshakeListener)
 class Caller(Protocol):
-    """Implements ``conversation.Client`` and ``upstream.Downstream``. ``peer``: whom the log names."""
+    """Implements ``standing.Client`` and ``upstream.Downstream``. ``peer``: whom the log names."""
 
     def __init__(self, front: Front, peer: str, is_tls: bool, has_header: bool) -> None:
         self.peer = peer
