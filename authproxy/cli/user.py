@@ -11,7 +11,7 @@ from authproxy.cli.context import Shell, Shown, service_command
 from authproxy.cli.moments import iso
 from authproxy.cli.rowfile import FILE, read_rows, refuse
 from authproxy.model import JsonValue
-from authproxy.secondfactor import aliases, users
+from authproxy.secondfactor import aliases, user_rows, users
 from authproxy.secondfactor.audit import note, shell_actor
 
 STATUS = click.Choice(users.STATUSES)
@@ -148,12 +148,12 @@ def import_(shell: Shell, file: Path) -> None:
 
     All rows or none: bad ones are reported by line.
     """
-    rows, unreadable = read_rows(file, users.COLUMNS)
-    new, wrong = users.read_users(rows)
+    rows, unreadable = read_rows(file, user_rows.COLUMNS)
+    new, wrong = user_rows.read_users(rows)
     with shell.writing() as connection:
-        bad = [*unreadable, *wrong, *users.obstacles(connection, new, shell.mode)]
+        bad = [*unreadable, *wrong, *user_rows.obstacles(connection, new, shell.mode)]
         if not bad:
-            users.import_users(connection, new, shell.mode)
+            user_rows.import_users(connection, new, shell.mode)
             note(connection, shell_actor(), "user import", file.name, {"users": len(new)})
     if bad:
         refuse(shell, file, bad)

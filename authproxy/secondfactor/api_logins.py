@@ -110,7 +110,8 @@ class ApiLogins:
         """Raises BadParameter."""
         policy, trail = ApiPolicy.of(app, self._settings), Trail(self._monotonic)
         name = name_of(who, policy.username_normalization)
-        return Origin(app.name, policy, name, call.ip_address, call.hostname, new_login_id(), trail)
+        ip_address, hostname = _storable(call.ip_address), _storable(call.hostname)
+        return Origin(app.name, policy, name, ip_address, hostname, new_login_id(), trail)
 
     async def find(self, origin: Origin, who: Who) -> tuple[Origin, ApiUser]:
         """Who it is. Raises BadParameter, StoreUnavailable."""
@@ -223,6 +224,11 @@ def _told(verdict: Allowed | Refused) -> str:
             return f"{factor} {device}".strip()
         case Refused(reason, detail=detail):
             return f"{reason}: {detail}" if detail else reason
+
+
+def _storable(text: str) -> str:
+    """Clients may send half characters, which no database takes."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _calling(told: Callable[[Progress], None], phone: Phone, stage: CallStage) -> None:

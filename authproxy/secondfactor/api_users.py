@@ -49,6 +49,8 @@ def name_of(who: Who, normalization: str) -> str:
     """Empty when it is the ID that is given. Raises BadParameter."""
     if bool(who.username) == bool(who.user_id):
         raise BadParameter("username")
+    if not who.user_id.isascii():
+        raise BadParameter("user_id")
     name = normalize(who.username, normalization)
     if who.username and not name:
         raise BadParameter("username")

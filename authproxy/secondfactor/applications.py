@@ -185,6 +185,8 @@ class Applications:
 
     async def find(self, ikey: str) -> Application | None:
         """Raises StoreUnavailable, or SecretError for a key that another seed_key sealed."""
+        if not ikey.isascii():
+            return None
         now = self._monotonic()
         since, known = self._known.get(ikey, (now, None))
         if known is not None and now - since < _FRESH_SECONDS:

@@ -242,6 +242,17 @@ async def test_a_push_shows_what_the_application_says(api: Api) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_half_characters_harm_nothing(api: Api) -> None:
+    call = AuthCall("push", ip_address="\udc80", hostname="\udc80", type="\udc80", pushinfo={"\udc80": "\udc80"})
+    answering = api.auth(call)
+    await api.decide()
+    assert status(await answering) == ("allow", "allow")
+    assert api.logins()[0].nas == "?"
+    assert await wrong(api.auth(call, Who(user_id="\udc80"))) == "user_id"
+    assert status(await api.auth(call, Who("\udc80"))) == ("deny", "deny")
+
+
+@pytest_twisted.ensureDeferred
 async def test_auto_pushes_if_it_can_and_calls_if_not(api: Api) -> None:
     answering = api.auth(AuthCall("auto", device="auto"))
     await api.decide()
