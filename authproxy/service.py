@@ -138,7 +138,14 @@ def _open_web(
 
     announce = LoginLog(SectionNames("service", None), metrics, events, settings.main.debug)
     transactions = embedded.transactions(announce, reactor)
-    front = open_front(web, settings.service.state_dir, transactions, embedded.applications(), reactor)
+    front = open_front(
+        web,
+        settings.service.state_dir,
+        transactions,
+        embedded.applications(),
+        reactor,
+        is_debug=settings.main.debug,
+    )
     closers += [transactions.stop, front.stop]
     reactor.callLater(0, front.start)  # type: ignore[no-untyped-call]
     return front

@@ -12,7 +12,7 @@ from authproxy.web.site import Site
 from authproxy.web.source import Sources
 
 
-def build(site: Site, sources: Sources) -> ASGIApp:
-    """Outermost first: headers, the gate, the routes."""
+def build(site: Site, sources: Sources, *, is_debug: bool = False) -> ASGIApp:
+    """Outermost first: headers, the gate, the routes. ``is_debug``: every request has a line in the log."""
     router = Router([*auth_v2.routes(site), *rest_v1.routes(site)], redirect_slashes=False)
-    return SecurityHeaders(Gate(router, sources, site.rates, site.refusals), site.now)
+    return SecurityHeaders(Gate(router, sources, site.rates, site.refusals, is_debug), site.now)

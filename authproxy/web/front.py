@@ -44,7 +44,13 @@ class Front:
 
 
 def open_front(
-    settings: WebSettings, state_dir: Path, auth: AuthApi, applications: Applications, clock: IReactorTime
+    settings: WebSettings,
+    state_dir: Path,
+    auth: AuthApi,
+    applications: Applications,
+    clock: IReactorTime,
+    *,
+    is_debug: bool = False,
 ) -> Front:
     """Clients may connect from now on; they are answered after ``start``. Raises ConfigError."""
     host = urlsplit(settings.base_url).hostname or "localhost"
@@ -57,10 +63,11 @@ def open_front(
         time.time,
         (urlsplit(settings.base_url).netloc,),
     )
-    app = build(site, Sources(settings.trusted_proxies))
+    sources = Sources(settings.trusted_proxies)
+    app = build(site, sources, is_debug=is_debug)
     opened = open_socket(settings.interface, settings.port)
     is_own = settings.ssl_cert_path is None
-    return Front(WebListener(app, certificate, opened, clock), certificate, is_own)
+    return Front(WebListener(app, certificate, opened, sources, clock), certificate, is_own)
 
 
 def _certificate(settings: WebSettings, state_dir: Path, host: str) -> WebCertificate:

@@ -30,11 +30,12 @@ class TooLarge(Exception):
 class Gate:
     """Answers 429, 413, 404, 405 and, when a room failed, 500; all else is ``app``'s."""
 
-    def __init__(self, app: ASGIApp, sources: Sources, rates: Rates, refusals: Refusals) -> None:
+    def __init__(self, app: ASGIApp, sources: Sources, rates: Rates, refusals: Refusals, is_debug: bool) -> None:
         self._app = app
         self._sources = sources
         self._rates = rates
         self._refusals = refusals
+        self._is_debug = is_debug
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -56,6 +57,8 @@ class Gate:
 
         async def watched(message: Message) -> None:
             nonlocal begun
+            if self._is_debug and not begun:
+                self._tell(scope, message)
             begun = True
             await send(message)
 
@@ -70,13 +73,22 @@ class Gate:
         except HTTPException as error:
             problem = envelope.WRONG_METHOD if error.status_code == _WRONG_METHOD else envelope.NOT_FOUND
         except Exception:
-            _log.failure("web: {method} {path} failed", method=scope["method"], path=scope["path"])
+            _log.failure("web: {method} {path} failed", method=scope["method"], path=scope["raw_path"].decode())
             problem = envelope.INTERNAL
         if not begun:
             response = enveloped(envelope.fail(problem), problem.status)
-            if body.has_more:
+            if problem is envelope.TOO_LARGE and body.has_more:
                 response.headers["Connection"] = "close"
-            await response(scope, receive, send)
+            await response(scope, receive, watched)
+
+    def _tell(self, scope: Scope, start: Message) -> None:
+        _log.debug(
+            "web: {source}: {method} {path}: {status}",
+            source=scope["state"]["source"],
+            method=scope["method"],
+            path=scope["raw_path"].decode("ascii"),
+            status=start["status"],
+        )
 
 
 class _Body:

@@ -7,7 +7,6 @@ import errno
 import logging
 import resource
 import socket
-from collections import Counter
 from typing import Final
 
 from starlette.types import ASGIApp
@@ -19,9 +18,12 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from authproxy.errors import ConfigError
+from authproxy.web.addresses import Addresses
 from authproxy.web.certificate import WebCertificate
 from authproxy.web.protocol import GuardedProtocol
+from authproxy.web.source import Sources
 
+MOST_OF_ONE_ADDRESS: Final = 500  # connections
 STOP_SECONDS: Final = 3.0  # for what is being answered
 _HANDSHAKE_SECONDS: Final = 10.0
 _KEEP_ALIVE_SECONDS: Final = 75
@@ -37,11 +39,17 @@ class WebListener:
     """Accepts from ``opened`` once :meth:`start` has run; until then clients wait in its queue."""
 
     def __init__(
-        self, app: ASGIApp, certificate: WebCertificate, opened: socket.socket, clock: IReactorTime
+        self,
+        app: ASGIApp,
+        certificate: WebCertificate,
+        opened: socket.socket,
+        sources: Sources,
+        clock: IReactorTime,
     ) -> None:
         self.port: int = opened.getsockname()[1]
         self._socket = opened
         self._certificate = certificate
+        self._addresses = Addresses(MOST_OF_ONE_ADDRESS, sources.is_trusted)
         self._state = ServerState()
         self._server: asyncio.Server | None = None
         self._config = Config(
@@ -65,9 +73,9 @@ class WebListener:
         """In the running asyncio loop."""
         _hear_uvicorn()
         self._config.load()
-        loop, addresses = asyncio.get_running_loop(), Counter[str]()
+        loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: GuardedProtocol(self._config, self._state, addresses, loop),
+            lambda: GuardedProtocol(self._config, self._state, self._addresses, loop),
             sock=self._socket,
             ssl=self._certificate.context,
             ssl_handshake_timeout=_HANDSHAKE_SECONDS,

@@ -6,18 +6,17 @@ The server on its own waits for ever for the rest of a request, and keeps header
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from typing import Final, cast
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from authproxy.web.addresses import Addresses
 from authproxy.web.corked import Corked
 
 REQUEST_SECONDS: Final = 20.0  # from the first byte, or the connection, to a whole request
 LARGEST_HEAD: Final = 65_536
-MOST_OF_ONE_ADDRESS: Final = 500  # connections
 
 
 class HeadTooLarge(Exception):
@@ -26,9 +25,9 @@ class HeadTooLarge(Exception):
 
 class GuardedProtocol(HttpToolsProtocol):
     def __init__(
-        self, config: Config, state: ServerState, addresses: Counter[str], loop: asyncio.AbstractEventLoop
+        self, config: Config, state: ServerState, addresses: Addresses, loop: asyncio.AbstractEventLoop
     ) -> None:
-        """``addresses``: how many connections each has; shared by all connections."""
+        """``addresses`` is shared by all connections."""
         super().__init__(config, state, {}, loop)
         self._addresses = addresses
         self._address = ""
@@ -39,17 +38,14 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast(asyncio.Transport, Corked(transport, self.loop)))
         self._address = self.client[0] if self.client else ""
-        self._addresses[self._address] += 1
-        if self._addresses[self._address] > MOST_OF_ONE_ADDRESS:
+        if self._addresses.enter(self._address):
+            self._begin()
+        else:
             transport.abort()
-            return
-        self._begin()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end()
-        self._addresses[self._address] -= 1
-        if not self._addresses[self._address]:
-            del self._addresses[self._address]
+        self._addresses.leave(self._address)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

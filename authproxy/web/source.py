@@ -25,6 +25,8 @@ class Sources:
 
     def of(self, peer: str, headers: Sequence[tuple[bytes, bytes]]) -> str:
         """A proxy adds its own client's address at the end: the last one that is no trusted proxy's counts."""
+        if ":" in peer:
+            peer = str(_address(peer) or peer)  # IPv4 on a socket of both
         if not self._trusted or not self.is_trusted(peer):
             return peer
         said = ",".join(value.decode("latin-1") for name, value in headers if name == _FORWARDED)

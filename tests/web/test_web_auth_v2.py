@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import ssl
 import time
+from email.utils import formatdate
 from typing import Any
 
 import duo_client
 import pytest
 import pytest_twisted
 
+from authproxy.web.api.signature import Signable
+from tests.web.signing import authorization, sign_5
 from tests.web.twin import ALLOW, CODE, DENY, MENU, PHONE, TwinWeb, called, error
 
 Web = TwinWeb
@@ -172,6 +176,13 @@ async def test_preauth_for_a_terminal_has_a_menu_with_a_default(web: Web) -> Non
 
 
 @pytest_twisted.ensureDeferred
+async def test_preauth_for_a_terminal_says_where_to_enroll(web: Web) -> None:
+    given = {"username": "erin", "text_prompt": "1"}
+    told = await called(web.client().json_api_call, "POST", "/auth/v2/preauth", given)
+    assert told["prompt"] == {"text": "Enroll erin: https://localhost/enroll", "factors": {}}
+
+
+@pytest_twisted.ensureDeferred
 async def test_preauth_prepares_a_verified_push_for_clients_that_can(web: Web) -> None:
     asked = await called(web.client().preauth, username="alice", client_supports_verified_push=True)
     assert (asked["txid"], asked["verification_code"], asked["expiration"]) == ("prepared", "654321", 60)
@@ -284,11 +295,21 @@ async def test_a_bug_is_logged_and_answered(web: Web, logged_failures: Any) -> N
 # ---------------------------------------------------------------- bodies
 
 
+def sign_2_dated(web: Web) -> dict[str, str]:
+    date, host = formatdate(localtime=True), f"localhost:{web.listener.port}"
+    text = "\n".join((date, "GET", host, "/auth/v2/check", ""))
+    return {"X-Duo-Date": date, "Authorization": authorization(text.encode(), "auth", "sha512")}
+
+
+def sign_5_dated(web: Web) -> dict[str, str]:
+    date = formatdate()
+    hashes = (hashlib.sha512(text.encode()).hexdigest() for text in ("", f"x-duo-date\x00{date}"))
+    text = "\n".join((date, "GET", "localhost", "/auth/v2/check", "", *hashes))
+    return {"x-duo-date": date, "Authorization": authorization(text.encode(), "auth", "sha512")}
+
+
 def signed(web: Web, body: bytes, sent: bytes | None = None) -> tuple[int, Any]:
     """POSTs ``sent`` to preauth with a version 5 signature of ``body``."""
-    from authproxy.web.api.signature import Signable
-    from tests.web.signing import sign_5
-
     request = Signable(b"POST", b"localhost", b"/auth/v2/preauth", b"", body, True, b"")
     headers = {**sign_5(request), "Content-Type": "application/json"}
     answer: tuple[int, Any] = raw(web, "POST", "/auth/v2/preauth", headers, body if sent is None else sent)
@@ -342,8 +363,19 @@ async def test_numbers_and_truth_are_taken_as_text_or_as_json(web: Web) -> None:
 
 
 @pytest_twisted.ensureDeferred
-async def test_an_old_client_of_the_new_api_signs_with_sha_1(web: Web) -> None:
-    import hashlib
+async def test_a_date_may_come_in_a_header_of_duo_and_counts_before_the_other(web: Web) -> None:
+    """Newer duo_unix (version 2) and duo_hmac (version 5, which signs the header, too) send it alone."""
+    for headers in (sign_2_dated(web), sign_5_dated(web)):
+        assert (await called(raw, web, "GET", "/auth/v2/check", headers))[0] == 200
+        assert (await called(raw, web, "GET", "/auth/v2/check", {**headers, "Date": "long ago"}))[0] == 200
+        name = next(iter(headers))
+        status, said = await called(raw, web, "GET", "/auth/v2/check", {**headers, name: "long ago"})
+        assert (status, said["code"]) == (401, 40105)
+        alone = {"Authorization": headers["Authorization"]}
+        assert (await called(raw, web, "GET", "/auth/v2/check", alone))[1]["code"] == 40104
 
+
+@pytest_twisted.ensureDeferred
+async def test_an_old_client_of_the_new_api_signs_with_sha_1(web: Web) -> None:
     auth = web.client(duo_client.Auth, sig_version=2, digestmod=hashlib.sha1)
     assert (await called(auth.preauth, username="alice"))["result"] == "auth"

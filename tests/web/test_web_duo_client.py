@@ -54,6 +54,7 @@ def test_keys_that_are_wrong_or_not_for_this_api(host: ApiHost) -> None:
     assert error(host.client(app="admin").check)[:2] == (403, 40301)
     assert host.client(skey="x" * 40).ping()
     assert "refused 127.0.0.1: Invalid signature" in host.daemon.log()
+    assert "web: 127.0.0.1: GET /auth/v2/check: 401" in host.daemon.log()
 
 
 def test_preauth_says_who_is_asked_who_is_not_and_who_may_enroll(host: ApiHost) -> None:

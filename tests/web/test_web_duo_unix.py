@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import pytest_twisted
 import trustme
 
 from authproxy.secondfactor.pushes import PushStatus
 from tests.peers.duo_unix import DuoUnix, require_duo_unix
 from tests.system.daemon import free_port
 from tests.web.apihost import ApiHost
+from tests.web.twin import APPS, SKEY, TwinWeb, called
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +111,19 @@ def test_an_application_that_wants_dated_signatures_refuses_the_old_client(host:
     assert answer.status == 1
     assert "Invalid ikey or skey" in answer.output
     assert "refused 127.0.0.1: Missing request timestamp" in host.daemon.log()
+
+
+@pytest.mark.parametrize(("failmode", "status"), [("secure", 1), ("safe", 0)])
+@pytest_twisted.ensureDeferred
+async def test_a_database_that_is_out_of_order_follows_the_failmode(
+    web: TwinWeb, tmp_path: Path, failmode: str, status: int
+) -> None:
+    require_duo_unix()
+    options = [f"failmode={failmode}"]
+    client = DuoUnix(tmp_path, APPS["unix"].ikey, SKEY, web.listener.port, web.ca, options=options)
+    answer = await called(client.login, "broken")
+    assert answer.status == status, answer.output
+    assert f"Fail{failmode} Duo login" in answer.output
 
 
 @pytest.mark.parametrize(("failmode", "status"), [("secure", 1), ("safe", 0)])

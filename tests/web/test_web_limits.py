@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
 from authproxy.errors import ConfigError
-from authproxy.web import protocol
+from authproxy.web import listener, protocol
+from authproxy.web.addresses import Addresses
 from authproxy.web.listener import open_socket
 from authproxy.web.rates import BURST, Rates
 from authproxy.web.source import Sources, bucket
@@ -240,6 +241,35 @@ def test_many_sources_do_not_fill_memory_and_no_rate_is_any_rate() -> None:
     assert len(free) == 0
 
 
+@pytest_twisted.ensureDeferred
+async def test_one_address_has_a_limited_number_of_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "MOST_OF_ONE_ADDRESS", 2)
+    web = await TwinWeb.start(tmp_path)
+    clients = [await called(Client, web) for _ in range(3)]
+    answers = [b"200 OK" in await called(client.ask, PING) for client in clients[:2]]
+    assert answers == [True, True]
+    assert await called(clients[2].until_closed) == b""
+    clients[0].socket.close()
+    assert b"200 OK" in await called(clients[1].ask, PING)
+    while not (await called(talk, web, PING[:-2] + b"Connection: close\r\n\r\n")).startswith(b"HTTP/1.1 200"):
+        pass  # until the first is noticed to be gone
+    clients[1].socket.close()
+    await web.listener.stop()
+
+
+def test_addresses_are_counted_while_they_are_there_and_proxies_are_not_limited() -> None:
+    addresses = Addresses(2, lambda address: address == "proxy")
+    assert [addresses.enter("a") for _ in range(3)] == [True, True, False]
+    assert [addresses.enter("proxy") for _ in range(3)] == [True] * 3
+    for address in ("a", "proxy"):
+        for _ in range(3):
+            addresses.leave(address)
+    assert len(addresses) == 0
+    assert addresses.enter("a")
+
+
 # ---------------------------------------------------------------- sources
 
 
@@ -256,6 +286,8 @@ def test_many_sources_do_not_fill_memory_and_no_rate_is_any_rate() -> None:
         ("10.0.0.1", [b"10.0.0.2"], "10.0.0.1"),
         ("10.0.0.1", [], "10.0.0.1"),
         ("10.0.0.1", [b"2001:db8::1"], "2001:db8::1"),
+        ("::ffff:192.0.2.9", [], "192.0.2.9"),
+        ("2001:db8::9", [], "2001:db8::9"),
     ],
 )
 def test_only_trusted_proxies_say_who_asks(peer: str, forwarded: list[bytes], source: str) -> None:

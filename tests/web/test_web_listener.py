@@ -16,6 +16,7 @@ from twisted.internet.task import Clock
 from authproxy.errors import ConfigError
 from authproxy.web import listener
 from authproxy.web.certificate import WebCertificate, self_signed
+from authproxy.web.source import Sources
 from tests.web.twin import ALLOW, TwinWeb, called
 
 
@@ -149,5 +150,5 @@ async def test_a_listener_that_never_started_can_be_stopped(tmp_path: Path) -> N
     async def app(*_: object) -> None:
         raise AssertionError
 
-    await listener.WebListener(app, WebCertificate(path, path), opened, Clock()).stop()
+    await listener.WebListener(app, WebCertificate(path, path), opened, Sources([]), Clock()).stop()
     listener.open_socket("127.0.0.1", port).close()

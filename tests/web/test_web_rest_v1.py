@@ -18,7 +18,12 @@ from tests.web.twin import ALLOW, CODE, MENU, TwinWeb, called, error
 
 
 def v1(
-    web: TwinWeb, name: str, given: dict[str, str], app: str = "unix", digest: str = "sha1"
+    web: TwinWeb,
+    name: str,
+    given: dict[str, str],
+    app: str = "unix",
+    digest: str = "sha1",
+    more: dict[str, str] | None = None,
 ) -> tuple[int, bytes]:
     """Signed without a date, as login_duo up to 2.0.3 does."""
     method = "GET" if name.startswith("status") else "POST"
@@ -27,6 +32,7 @@ def v1(
     headers = {
         "Authorization": authorization(text, app, digest),
         "Content-Type": "application/x-www-form-urlencoded",
+        **(more or {}),
     }
     context = ssl.create_default_context(cafile=str(web.ca))
     connection = http.client.HTTPSConnection("localhost", web.listener.port, context=context, timeout=20)
@@ -124,6 +130,24 @@ async def test_signatures_without_a_date_are_good_only_where_the_application_all
     assert status == 401
     assert b"40104" in body
     assert (await called(v1, web, "preauth", {"user": "carol"}, app="unix"))[0] == 200
+
+
+@pytest_twisted.ensureDeferred
+async def test_duo_openvpn_sends_a_date_that_it_does_not_sign(web: TwinWeb) -> None:
+    for date in ("Tue, 24 Nov 2026 04:00:00 -0000", "once upon a time"):
+        status, body = await called(
+            v1, web, "preauth", {"user": "alice", "ipaddr": "192.0.2.1"}, digest="sha512", more={"Date": date}
+        )
+        assert (status, b'"result":"auth"' in body) == (200, True)
+        given = {"user": "alice", "factor": "auto", "auto": CODE, "ipaddr": "192.0.2.1"}
+        status, body = await called(v1, web, "auth", given, digest="sha512", more={"Date": date})
+        assert (status, b'"result":"allow"' in body) == (200, True)
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_has_to_enroll_is_told_where(web: TwinWeb) -> None:
+    _, body = await called(v1, web, "preauth.bson", {"user": "erin"})
+    assert bson.decode(body)["response"] == {"result": "enroll", "status": "Enroll erin: https://localhost/enroll"}
 
 
 @pytest_twisted.ensureDeferred

@@ -186,10 +186,12 @@ class TwinWeb:
         rates, refusals = Rates(rate, monotonic), Refusals(monotonic)
         site = Site(api, TwinApplications(), rates, refusals, now, ("api.test:8443",), logo)
         spans = [(ip_address(trusted), ip_address(trusted))] if trusted else []
+        sources = Sources(spans)
         listener = WebListener(
-            build(site, Sources(spans)),
+            build(site, sources),
             certificate or WebCertificate(pem, pem),
             open_socket("127.0.0.1", 0),
+            sources,
             clock or Clock(),
         )
         await in_asyncio(listener.start())
