@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import secrets
 import string
 import time
@@ -27,6 +28,7 @@ _LONGEST_SECONDS = 365 * 86_400
 _LETTERS = string.ascii_letters + string.digits
 _LENGTH = 20  # 119 bits
 _SCHEME = "duo://"
+_BEFORE_CODE = re.compile(r".*[/#]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,15 @@ def shown(code: str, base_url: str, expires: float) -> NewActivation:
     full = f"{_SCHEME}{code}-{host}"
     if not base_url:
         return NewActivation(full, "", "", expires)
-    return NewActivation(full, f"{base_url}/activate/{code}", f"{base_url}/qr?value={quote(full, '')}", expires)
+    link = f"{base_url}/phone/activate#{code}"  # a fragment: browsers keep it out of requests, and so of logs
+    return NewActivation(full, link, f"{base_url}/qr?value={quote(full, '')}", expires)
 
 
 def hash_of(code: str) -> bytes:
     """Of the bare code, or of what holds it: ``duo://CODE-HOST``, a link."""
-    bare = code.strip().removeprefix(_SCHEME).partition("-")[0].rpartition("/")[2]
+    text = code.strip()
+    is_duo = text.startswith(_SCHEME)
+    bare = text.removeprefix(_SCHEME).partition("-")[0] if is_duo else _BEFORE_CODE.sub("", text)
     return hashlib.sha256(bare.encode("utf-8", "replace")).digest()
 
 
@@ -71,12 +76,18 @@ def hash_of(code: str) -> bytes:
 
 
 def activate_phone(
-    connection: sa.Connection, user_id: str, phone_id: str, base_url: str, seconds: int = DEFAULT_SECONDS
+    connection: sa.Connection,
+    user_id: str,
+    phone_id: str,
+    base_url: str,
+    seconds: int = DEFAULT_SECONDS,
+    code: str = "",
 ) -> NewActivation:
-    """Another code for the same phone replaces the one before. Raises BadValue."""
+    """Another code for the same phone replaces the one before. ``code``: one of the caller's own. Raises
+    BadValue."""
     now = time.time()
     expires = checked_expiry(now, seconds)
-    code = new_code()
+    code = code or new_code()
     open_ones = sa.and_(activations.c.phone_id == phone_id, activations.c.claimed.is_(None))
     connection.execute(activations.delete().where(open_ones))
     row = {"hash": hash_of(code), "kind": "phone", "user_id": user_id, "phone_id": phone_id}

@@ -215,6 +215,7 @@ pushes = Table(
     Column("nonce", Text),  # pipush: names the request to the phone
     Column("detail", Text, nullable=False, server_default="{}"),  # JSON: what else the phone shows
     Column("sent_at", Float),  # handed to the push service, or to an open page
+    Column("delivered_at", Float),  # the phone has said that the notification came
     Column("opened_at", Float),  # the phone has fetched it
     _one_of("mode", "plain", "number", "code"),
     _one_of("status", "pending", "approved", "denied", "fraud", "expired", "cancelled"),

@@ -254,6 +254,7 @@ def upgrade() -> None:
         sa.Column("nonce", sa.Text(), nullable=True),
         sa.Column("detail", sa.Text(), server_default="{}", nullable=False),
         sa.Column("sent_at", sa.Float(), nullable=True),
+        sa.Column("delivered_at", sa.Float(), nullable=True),
         sa.Column("opened_at", sa.Float(), nullable=True),
         sa.CheckConstraint("mode IN ('plain', 'number', 'code')", name=op.f("ck_pushes_mode")),
         sa.CheckConstraint(
