@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from authproxy.config.settings import WebSettings
+from authproxy.messaging.gateway import HearsGateway
 from authproxy.secondfactor.authapi import AuthApi
 from authproxy.web.app import build
 from authproxy.web.certificate import WebCertificate, self_signed
@@ -50,6 +51,7 @@ def open_front(
     applications: Applications,
     clock: IReactorTime,
     *,
+    telephony: HearsGateway | None = None,
     is_debug: bool = False,
 ) -> Front:
     """Clients may connect from now on; they are answered after ``start``. Raises ConfigError."""
@@ -61,7 +63,8 @@ def open_front(
         Rates(settings.request_rate, clock.seconds),
         Refusals(clock.seconds),
         time.time,
-        (urlsplit(settings.base_url).netloc,),
+        (urlsplit(settings.base_url).netloc.encode("ascii"),),
+        telephony=telephony,
     )
     sources = Sources(settings.trusted_proxies)
     app = build(site, sources, is_debug=is_debug)

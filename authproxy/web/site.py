@@ -33,5 +33,5 @@ class Site:
     rates: Rates
     refusals: Refusals
     now: Callable[[], float]
-    host_names: tuple[str, ...] = ()
+    host_names: tuple[bytes, ...] = ()
     logo: Callable[[], Awaitable[bytes | None]] = field(default=no_logo)

@@ -73,14 +73,13 @@ async def identify(request: Arrived, site: Site, types: frozenset[str]) -> Call:
 
 
 def _verified(request: Signable, presented: Credentials, app: Application, site: Site) -> Verified:
-    names = [name.encode("idna" if not name.isascii() else "ascii") for name in site.host_names]
     try:
         match verify(
             request,
             presented.signature,
             app.skey,
             site.now(),
-            names=names,
+            names=site.host_names,
             allow_v1=app.allow_v1_signatures,
         ):
             case Verified() as verified:
