@@ -24,6 +24,10 @@ def check_web(service: SectionValues, findings: Findings) -> None:
             findings.error(service.line_of(name), service.name, name, f"needs {other}, too")
     if is_web_wanted(service):
         return
+    if service.text("new_user_policy") == "enroll":
+        message = "nobody can enroll: the web side is off"
+        line = service.line_of("new_user_policy")
+        findings.warning(line, service.name, "new_user_policy", message, wanted="web=true")
     for name in _WITHOUT_USE:
         if service.is_given(name):
             reason = "web=false" if service.is_given("web") else "the web side is off"

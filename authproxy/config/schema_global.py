@@ -111,7 +111,7 @@ SERVICE = SectionType(
             "new_user_policy",
             kind.one_of("deny", "allow", "enroll"),
             "users whom the service does not know: deny rejects, allow accepts the password alone, enroll shows "
-            "them, and those without a device, where to enroll (with base_url, where it can be shown)",
+            "them, and those without a device, where to enroll on the web side, if that can be shown",
             "deny",
         ),
         Option(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from authproxy.config.settings import ServiceSettings
 from authproxy.model import Allowed, Factor, Reason, Refused
@@ -45,7 +45,7 @@ _CALL_ENDS = {
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A login of a known user. ``message``: what is shown if it is refused. ``detail``: see ``pushes.Target``."""
+    """A login of a known user. ``message``: what is shown if it is refused."""
 
     user_id: str
     username: str
@@ -54,7 +54,6 @@ class Asking:
     nas: str
     login_id: str
     message: str = DENIED
-    detail: Mapping[str, str] = field(default_factory=dict)
 
 
 def unheard(_stage: CallStage) -> None:

@@ -90,3 +90,9 @@ def test_a_base_url_is_https_with_a_host(text: str) -> None:
 
 def test_a_base_url_may_have_an_address_of_ipv6() -> None:
     assert BASE_URL.parse("https://[2001:DB8::1]:8443/") == "https://[2001:db8::1]:8443"
+
+
+def test_enrollment_needs_the_web_side() -> None:
+    told = messages("[service]\nnew_user_policy=enroll\n")
+    assert told == ["f:2: [service] new_user_policy: nobody can enroll: the web side is off (wanted web=true)"]
+    assert messages("[service]\nnew_user_policy=enroll\nweb=true\n") == []
