@@ -36,6 +36,8 @@ from authproxy.ldap.binds import BindRules
 from authproxy.ldap.server import LdapServer
 from authproxy.log import LineFile
 from authproxy.loginlog import AuthEvents, LoginLog, SectionNames
+from authproxy.messaging.gateway import HearsGateway
+from authproxy.messaging.lines import open_lines
 from authproxy.metrics import Metrics
 from authproxy.model import Primary, SecondFactor
 from authproxy.policy import Rules
@@ -48,12 +50,15 @@ from authproxy.radius.client import UpstreamClient
 from authproxy.radius.listen import open_port
 from authproxy.radius.passthrough import PassThrough
 from authproxy.radius.server import RadiusServer
-from authproxy.secondfactor.embedded import Embedded
+from authproxy.secondfactor.embedded import Embedded, Outward
 from authproxy.secondfactor.local import LocalSecondFactor
 from authproxy.secondfactor.push import PushDesk
 from authproxy.secondfactor.remembered import RememberedBinds
 from authproxy.secondfactor.remote import RemoteRules, RemoteSecondFactor
 from authproxy.secondfactor.remote_service import RemoteService
+from authproxy.secondfactor.seeds import SeedBox
+from authproxy.secondfactor.telephony import Ledger
+from authproxy.store.writer import Writer
 from authproxy.typed import Appended, FieldReader, WholeFactor, WholePassword
 
 if TYPE_CHECKING:
@@ -89,7 +94,8 @@ def build(settings: Settings, seed_key: bytes, reactor: Reactor) -> Service:
     for warning in dictionary.warnings:
         _log.warn("dictionary: {warning}", warning=warning)
     closers: list[Callable[[], object]] = []
-    embedded = Embedded.open(settings.service, seed_key, reactor, closers)
+    outside = Outside(settings, reactor, closers)
+    embedded = Embedded.open(settings.service, seed_key, reactor, closers, outside.rooms)
     service = Service(Metrics(), embedded.pushes, closers=closers)
     events = _auth_events(settings.main, closers)
     primaries = Primaries(settings, dictionary, service.metrics, reactor, closers)
@@ -119,7 +125,7 @@ def build(settings: Settings, seed_key: bytes, reactor: Reactor) -> Service:
         service.ports.append(proxy.listen())
     if settings.service.web is not None:
         service.web = _open_web(
-            settings, settings.service.web, embedded, service.metrics, events, reactor, closers
+            settings, settings.service.web, embedded, outside, service.metrics, events, reactor, closers
         )
     return service
 
@@ -128,6 +134,7 @@ def _open_web(
     settings: Settings,
     web: WebSettings,
     embedded: Embedded,
+    outside: Outside,
     metrics: Metrics,
     events: AuthEvents | None,
     reactor: Reactor,
@@ -144,6 +151,7 @@ def _open_web(
         transactions,
         embedded.applications(),
         reactor,
+        telephony=outside.callbacks,
         is_debug=settings.main.debug,
     )
     closers += [transactions.stop, front.stop]
@@ -364,6 +372,31 @@ class SecondFactors:
             keys = Keys(remote.ikey, remote.skey, remote.api_host, remote.signature_version)
             self._clients[remote] = ApiClient(keys, peer, self._reactor, time.time, random.random)
         return self._clients[remote]
+
+
+# ---------------------------------------------------------------- who speaks to people
+
+
+class Outside:
+    """The rooms that do, as far as they are configured."""
+
+    def __init__(self, settings: Settings, reactor: Reactor, closers: list[Callable[[], object]]) -> None:
+        self._settings = settings
+        self._reactor = reactor
+        self._closers = closers
+        self.callbacks: HearsGateway | None = None
+
+    def rooms(self, writer: Writer, seeds: SeedBox) -> Outward:
+        """Raises ConfigError."""
+        telephony, web = self._settings.telephony, self._settings.service.web
+        if telephony is None:
+            return Outward()
+        ledger = Ledger(writer, telephony.prices, time.time)
+        base_url = web.base_url if web else ""
+        key = seeds.derived("telephony reports")
+        lines = open_lines(telephony, base_url, key, ledger, self._reactor, self._closers)
+        self.callbacks = lines.callbacks
+        return Outward(calls=lines.calls, texts=lines.texts)
 
 
 # ---------------------------------------------------------------- the record

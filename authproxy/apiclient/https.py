@@ -38,12 +38,14 @@ _NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aio
 @dataclass(frozen=True, slots=True)
 class HttpsHost:
     """Where it is and how to get there. ``authorities``: PEM file of those trusted; None: those of the operating
-    system. ``proxy``: host and port of an HTTP proxy that can CONNECT."""
+    system. ``proxy``: host and port of an HTTP proxy that can CONNECT. ``scheme``: http is for what stands on the
+    same host or network, if its administrator says so."""
 
     host: str
     port: int = 443
     authorities: Path | None = None
     proxy: tuple[str, int] | None = None
+    scheme: str = "https"
 
 
 class HttpsPeer:
@@ -84,7 +86,7 @@ class HttpsPeer:
 
     async def _exchange(self, request: HttpRequest, seconds: float) -> HttpReply | Outage:
         url = URL.build(
-            scheme="https",
+            scheme=self._host.scheme,
             host=self._host.host,
             port=self._host.port,
             path=request.path,

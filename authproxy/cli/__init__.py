@@ -21,6 +21,7 @@ COMMANDS = {
     "push": "pending push requests",
     "radtest": "send one login as an appliance would",
     "run": "the daemon in the foreground",
+    "telephony": "text messages and phone calls, and what they cost",
     "token": "hardware tokens",
     "user": "users of the embedded service",
 }

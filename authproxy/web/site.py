@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from authproxy.messaging.gateway import HearsGateway
 from authproxy.secondfactor.authapi import Application, AuthApi
 from authproxy.web.rates import Rates
 from authproxy.web.refusals import Refusals
@@ -26,7 +27,7 @@ async def no_logo() -> bytes | None:
 @dataclass(frozen=True, slots=True)
 class Site:
     """``host_names``: hosts under which clients may know this service besides the one they call, with or without a
-    port. ``logo``: a PNG. ``now``: epoch seconds."""
+    port. ``logo``: a PNG. ``now``: epoch seconds. ``telephony``: None: there is no gateway that reports."""
 
     auth: AuthApi
     applications: Applications
@@ -35,3 +36,4 @@ class Site:
     now: Callable[[], float]
     host_names: tuple[bytes, ...] = ()
     logo: Callable[[], Awaitable[bytes | None]] = field(default=no_logo)
+    telephony: HearsGateway | None = None

@@ -1,0 +1,95 @@
+"""The ledger as administrators see it. Every function works in the transaction it is handed."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from authproxy.secondfactor.reach import masked
+from authproxy.secondfactor.refusals import BadValue
+from authproxy.secondfactor.telephony import BALANCE
+from authproxy.store.tables import settings, telephony, users
+
+_MONTH = 30 * 86_400.0
+_MOST = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message or call. ``number`` is masked; ``username`` empty when the user was deleted."""
+
+    id: int
+    at: float
+    kind: str
+    purpose: str
+    username: str
+    number: str
+    status: str
+    detail: str
+    cost: float
+    provider_id: str
+    login_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Credits. ``left`` None: they are not counted down, as none were ever added."""
+
+    left: float | None
+    spent_30_days: float
+    spent: float
+
+
+def entries(connection: sa.Connection, limit: int, user_id: str | None = None) -> list[Entry]:
+    """The newest first."""
+    columns = telephony.c
+    query = (
+        sa.select(
+            columns.id,
+            columns.at,
+            columns.kind,
+            columns.purpose,
+            sa.func.coalesce(users.c.username, ""),
+            columns.last_digits,
+            columns.status,
+            columns.detail,
+            columns.cost,
+            sa.func.coalesce(columns.provider_id, ""),
+            columns.login_id,
+        )
+        .select_from(telephony.outerjoin(users, users.c.id == columns.user_id))
+        .where(columns.user_id == user_id if user_id is not None else sa.true())
+        .order_by(columns.id.desc())
+        .limit(limit)
+    )
+    return [Entry(*row[:5], masked(row[5]), *row[6:]) for row in connection.execute(query)]
+
+
+def account(connection: sa.Connection) -> Account:
+    total = sa.func.coalesce(sa.func.sum(telephony.c.cost), 0.0)
+    lately = telephony.c.at > time.time() - _MONTH
+    return Account(
+        _left(connection),
+        float(connection.execute(sa.select(total).where(lately)).scalar_one()),
+        float(connection.execute(sa.select(total)).scalar_one()),
+    )
+
+
+def add_credits(connection: sa.Connection, amount: float) -> None:
+    """``amount`` less than 0 takes some away. From now on they are counted down. Raises BadValue."""
+    before = _left(connection)
+    after = (before or 0.0) + amount
+    if not math.isfinite(amount) or not 0 <= after <= _MOST:
+        raise BadValue(f"{amount:g} can't be added to {before or 0.0:g} credits")
+    if before is None:
+        connection.execute(settings.insert().values(key=BALANCE, value=repr(after)))
+    else:
+        connection.execute(settings.update().where(settings.c.key == BALANCE).values(value=repr(after)))
+
+
+def _left(connection: sa.Connection) -> float | None:
+    found = connection.execute(sa.select(settings.c.value).where(settings.c.key == BALANCE)).scalar()
+    return None if found is None else float(found)
