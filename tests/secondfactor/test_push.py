@@ -268,6 +268,21 @@ async def test_logins_with_other_phones_or_other_details_are_asked_by_themselves
     assert await gatherResults(waiting) == [PushStatus.APPROVED] * 5
 
 
+@pytest_twisted.ensureDeferred
+async def test_a_push_with_a_number_is_never_joined(service: LocalService) -> None:
+    phone = service.add_phone("USALICE")
+    numbered = [to_phone(service, phone, mode=PushMode.NUMBER, answer=number) for number in ("11", "22")]
+    opened = await service.pushes.open(numbered[0])
+    assert isinstance(opened, Push)
+    waiting = [service.pushes.begin(request) for request in (*numbered, to_phone(service, phone))]
+    assert len(await pending(service)) == 4
+    await service.pushes.decide(opened.id, PushStatus.APPROVED, "phone", "11")
+    await settled(service)
+    assert not any(each.called for each in waiting)
+    await approve_all(service)
+    assert await gatherResults(waiting) == [PushStatus.APPROVED] * 3
+
+
 async def approve_all(service: LocalService) -> None:
     for push in await pending(service):
         await service.pushes.decide(push.id, PushStatus.APPROVED, "test", push.answer)
