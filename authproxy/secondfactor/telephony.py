@@ -61,7 +61,7 @@ def _advance(before: Sequence[str]) -> str:
     return compiled(moved.values(status=bindparam("state"), detail=bindparam("told")))
 
 
-_ADVANCE = {status: _advance(OPEN[:at]) for at, status in enumerate(OPEN)}
+_ADVANCE = {status: _advance(OPEN[:at]) for at, status in enumerate(OPEN) if at}
 _END = _advance(OPEN)
 _IDENTIFY = compiled(telephony.update().where(_is_row).values(provider_id=bindparam("provider")))
 _COST = compiled(sa.select(telephony.c.cost).where(_is_row))
