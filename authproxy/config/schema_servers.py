@@ -28,7 +28,7 @@ RADIUS_SERVER_AUTO = SectionType(
     "radius_server_auto",
     Role.SERVER,
     "RADIUS: password first, then a factor chosen automatically or appended to the password (`password,push`).",
-    (*RADIUS_SERVER, FACTORS, *TYPED, ALLOW_CONCAT, EAP_IDENTITY),
+    (*RADIUS_SERVER, FACTORS, *TYPED, ALLOW_CONCAT, EAP_IDENTITY, VERIFIED_PUSH),
 )
 RADIUS_SERVER_CHALLENGE = SectionType(
     "radius_server_challenge",
