@@ -12,6 +12,7 @@ COMMANDS = {
     "application": "applications registered with the embedded service",
     "bypass": "bypass codes",
     "check": "validate a configuration file",
+    "connectivity": "check, then reach every peer",
     "db": "database migrations",
     "demo": "real RADIUS logins on loopback with a built-in directory",
     "device": "devices and one-time code generators",
@@ -36,7 +37,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"authproxy.cli.{cmd_name}").command
+        command = importlib.import_module(f"authproxy.cli.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         return command
 

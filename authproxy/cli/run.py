@@ -13,6 +13,9 @@ import click
 from authproxy.errors import AuthproxyError
 
 if TYPE_CHECKING:
+    from twisted.internet.asyncioreactor import AsyncioSelectorReactor
+
+    from authproxy.cli.opening import Opened
     from authproxy.config.settings import Settings
     from authproxy.service import Service
 
@@ -65,9 +68,21 @@ def _run(config: Path | None) -> None:
             click.echo(text)
 
     reactor.callWhenRunning(ready)
+    if settings.main.test_connectivity_on_startup:
+        reactor.callWhenRunning(lambda: _test_connectivity(opened, reactor))
     _settle_memory()
     reactor.run()  # type: ignore[no-untyped-call]
     log.info("authproxy has stopped")
+
+
+def _test_connectivity(opened: Opened, reactor: AsyncioSelectorReactor) -> None:
+    """While logins are served already: a peer that is away must not keep the others waiting."""
+    from twisted.internet.defer import Deferred
+
+    from authproxy.support.connectivity import Connectivity, log_connectivity
+
+    connectivity = Connectivity(opened.settings, opened.seed_key, reactor, has_ports=False)
+    Deferred.fromCoroutine(log_connectivity(connectivity))
 
 
 def _install(reactor: object) -> None:

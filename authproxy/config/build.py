@@ -160,6 +160,7 @@ def _main(checked: Checked, places: Places) -> MainSettings:
         log_auth_events=main.flag("log_auth_events"),
         dictionary_dir=places.to_read(dictionaries) if dictionaries else None,
         support_gpg_recipient=main.text("support_gpg_recipient"),
+        test_connectivity_on_startup=main.flag("test_connectivity_on_startup"),
     )
 
 

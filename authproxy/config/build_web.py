@@ -17,6 +17,7 @@ def web(service: SectionValues, places: Places) -> WebSettings | None:
     """None: the web side is off."""
     if not is_web_wanted(service):
         return None
+    geoip = service.optional_text("geoip_file")
     certificate, key = service.optional_text("ssl_cert_path"), service.optional_text("ssl_key_path")
     proxies = service.get("trusted_proxies") or ()
     assert isinstance(proxies, tuple)
@@ -28,6 +29,8 @@ def web(service: SectionValues, places: Places) -> WebSettings | None:
         ssl_cert_path=places.to_read(certificate) if certificate else None,
         ssl_key_path=places.to_read(key) if key else None,
         trusted_proxies=tuple((span.first, span.last) for span in spans),
+        webpush_hosts=tuple(name.lower() for name in service.names("webpush_hosts")),
+        geoip_file=places.to_read(geoip) if geoip else None,
         request_rate=service.integer("request_rate"),
     )
 

@@ -47,7 +47,7 @@ MAIN = SectionType(
         Option(
             "support_gpg_recipient",
             kind.TEXT,
-            "GPG key that support bundles are encrypted to",
+            "whom support bundles are encrypted to: a GPG key's ID or address, or a file with the public key",
             default_note="none",
         ),
         Option(
@@ -60,9 +60,8 @@ MAIN = SectionType(
         Option(
             "test_connectivity_on_startup",
             kind.BOOLEAN,
-            "reach every peer at start and log what is wrong",
+            "reach every peer at start and log what came of it",
             "false",
-            pending=NOT_YET,
         ),
         Option("fips_mode", kind.BOOLEAN, "use FIPS-validated cryptography only", "false", pending=NOT_YET),
         *OUTBOUND,

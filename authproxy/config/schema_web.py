@@ -42,6 +42,19 @@ WEB = (
         default_note="none",
     ),
     Option(
+        "webpush_hosts",
+        kind.NAMES,
+        "push services of browsers to which alone notifications are sent, wherever they are; .example.com stands for "
+        "all hosts below it",
+        default_note="any host on the Internet",
+    ),
+    Option(
+        "geoip_file",
+        kind.PATH,
+        "database in MaxMind's format (.mmdb) that tells phones where a login comes from; needs the package maxminddb",
+        default_note="none",
+    ),
+    Option(
         "request_rate",
         kind.whole_number(0, 100_000),
         "requests a second that one address may make without a valid signature; ten times as many in a burst;"

@@ -31,6 +31,7 @@ class MainSettings:
     log_auth_events: bool = False
     dictionary_dir: Path | None = None
     support_gpg_recipient: str = ""
+    test_connectivity_on_startup: bool = False
 
 
 @dataclass(frozen=True, slots=True)

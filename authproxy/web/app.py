@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 from authproxy.web.api import auth_v2, rest_v1
 from authproxy.web.gate import Gate
 from authproxy.web.headers import SecurityHeaders
+from authproxy.web.phone import app as phone
 from authproxy.web.site import Site
 from authproxy.web.source import Sources
 from authproxy.web.telephony import callbacks
@@ -15,7 +16,8 @@ from authproxy.web.telephony import callbacks
 
 def build(site: Site, sources: Sources, *, is_debug: bool = False) -> ASGIApp:
     """Outermost first: headers, the gate, the routes. ``is_debug``: every request has a line in the log."""
-    router = Router(
-        [*auth_v2.routes(site), *rest_v1.routes(site), *callbacks.routes(site)], redirect_slashes=False
-    )
+    routes = [*auth_v2.routes(site), *rest_v1.routes(site), *callbacks.routes(site)]
+    if site.phones is not None:
+        routes += phone.routes(site.phones, site.rates, site.refusals)
+    router = Router(routes, redirect_slashes=False)
     return SecurityHeaders(Gate(router, sources, site.rates, site.refusals, is_debug), site.now)

@@ -19,6 +19,7 @@ from authproxy.secondfactor.authapi import AuthApi
 from authproxy.web.app import build
 from authproxy.web.certificate import WebCertificate, self_signed
 from authproxy.web.listener import WebListener, open_socket
+from authproxy.web.phone.app import Phones
 from authproxy.web.rates import Rates
 from authproxy.web.refusals import Refusals
 from authproxy.web.site import Applications, Site
@@ -52,6 +53,7 @@ def open_front(
     clock: IReactorTime,
     *,
     telephony: HearsGateway | None = None,
+    phones: Phones | None = None,
     is_debug: bool = False,
 ) -> Front:
     """Clients may connect from now on; they are answered after ``start``. Raises ConfigError."""
@@ -65,6 +67,7 @@ def open_front(
         time.time,
         (urlsplit(settings.base_url).netloc.encode("ascii"),),
         telephony=telephony,
+        phones=phones,
     )
     sources = Sources(settings.trusted_proxies)
     app = build(site, sources, is_debug=is_debug)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from authproxy.messaging.gateway import HearsGateway
 from authproxy.secondfactor.authapi import Application, AuthApi
+from authproxy.web.phone.app import Phones
 from authproxy.web.rates import Rates
 from authproxy.web.refusals import Refusals
 
@@ -27,7 +28,8 @@ async def no_logo() -> bytes | None:
 @dataclass(frozen=True, slots=True)
 class Site:
     """``host_names``: hosts under which clients may know this service besides the one they call, with or without a
-    port. ``logo``: a PNG. ``now``: epoch seconds. ``telephony``: None: there is no gateway that reports."""
+    port. ``logo``: a PNG. ``now``: epoch seconds. ``telephony``: None: there is no gateway that reports.
+    ``phones``: None: there are no pages for them."""
 
     auth: AuthApi
     applications: Applications
@@ -37,3 +39,4 @@ class Site:
     host_names: tuple[bytes, ...] = ()
     logo: Callable[[], Awaitable[bytes | None]] = field(default=no_logo)
     telephony: HearsGateway | None = None
+    phones: Phones | None = None
