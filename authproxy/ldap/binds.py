@@ -17,6 +17,7 @@ from authproxy.ldap.responses import Code
 
 _SIMPLE, _SASL = 0x80, 0xA3
 _MOST_LIMITED_BINDS = 2
+_LONGEST_NAME = 4096  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ class BindRules:
             exempt = tuple(map(dn.key, section.exempt_ous))
         except DnError as error:
             raise ConfigError(f"[{section.name}] exempt_ou: {error}") from error
+        if () in exempt:
+            raise ConfigError(f"[{section.name}] exempt_ou: a blank name would exempt everybody")
         return cls(
             section.exempt_primary_bind,
             exempt,
@@ -110,6 +113,8 @@ class BindRules:
         return decision
 
     def _decide_simple(self, name: bytes, password: bytes, is_first: bool) -> Relayed | Login | Unfit:
+        if b"\0" in name or len(name) > _LONGEST_NAME:  # a directory might read it up to the NUL
+            return Unfit(Code.INVALID_CREDENTIALS, "")
         if not name:
             return Unfit(Code.INVALID_CREDENTIALS, "") if password else Relayed("")
         if not password.strip(b"\0"):  # RFC 4513 5.1.2: many a directory says success and means nobody

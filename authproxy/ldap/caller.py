@@ -40,7 +40,7 @@ class Caller(Protocol):
         self._before: bytes | None = b"" if has_header else None  # a PROXY header that isn't complete
         self._is_handshaking = False
         self._framer = Framer(_STRANGERS_LIMIT)
-        self._upstream = Upstream(front.connect, self, front.clock, front.patience)
+        self._upstream = Upstream(lambda: front.connect(), self, front.clock, front.patience)  # as it is by then
         self._conversation = Conversation(self, front.section, self._upstream)
         self._began = self._active = front.clock.seconds()
         self._ending_since: float | None = None
@@ -118,13 +118,17 @@ class Caller(Protocol):
 
     # ------------------------------------------------------------ what goes out
 
-    def write(self, data: bytes) -> None:
+    def write(self, message: bytes) -> None:
+        """One whole message of our own."""
+        self._upstream.insert(message)
+
+    def pass_on(self, data: bytes) -> None:
         if self._ending_since is None and self.transport is not None:
             self._active = self._front.clock.seconds()
             self.transport.write(data)
 
-    def pass_on(self, data: bytes) -> None:
-        self.write(data)
+    def cut_off(self) -> None:
+        self.close()
 
     def start_tls(self, answer: bytes) -> None:
         if (
@@ -141,7 +145,7 @@ class Caller(Protocol):
     # ------------------------------------------------------------ the end
 
     def goodbye(self, code: Code, text: str) -> None:
-        self.write(notice(code, text))
+        self.write(notice(code, text))  # not said at all in the midst of a message
         self.close()
 
     def close(self) -> None:

@@ -101,22 +101,23 @@ class Conversation:
         self._client.goodbye(Code.PROTOCOL_ERROR, str(error))
 
     def _begin(self, frame: bytes) -> None:
-        head = head_of(frame)
-        if head.tag not in REQUESTS or head.message_id <= 0:
-            raise BerError(f"0x{head.tag:02x} is no request" if head.message_id > 0 else "message ID 0")
+        envelope = open_envelope(frame)  # what is passed on must be one message, whoever reads it
+        head = Head(envelope.message_id, envelope.tag, len(frame))
+        if head.tag not in REQUESTS or head.message_id == 0:
+            raise BerError(f"0x{head.tag:02x} is no request" if head.message_id else "message ID 0")
         match head.tag:
             case messages.BIND_REQUEST:
-                work = self._standing.bind(open_envelope(frame))
+                work = self._standing.bind(envelope)
                 if work is not None:
                     self._do(work)
             case messages.UNBIND_REQUEST:
                 self.end()
                 self._client.close()
             case messages.ABANDON_REQUEST:
-                self._abandon(open_envelope(frame), frame)
+                self._abandon(envelope, head)
             case messages.SEARCH_REQUEST if self._standing.is_user and not self._section.may_search_after_bind:
                 self._reply(head, Code.INSUFFICIENT_ACCESS, "no searches after a user's bind")
-            case messages.EXTENDED_REQUEST if _is_start_tls(open_envelope(frame)):
+            case messages.EXTENDED_REQUEST if _is_start_tls(envelope):
                 self._start_tls(head)
             case _:
                 self._relay(head, frame)
@@ -141,12 +142,12 @@ class Conversation:
         else:
             self._upstream.send(head, frame)
 
-    def _abandon(self, envelope: Envelope, frame: bytes) -> None:
+    def _abandon(self, envelope: Envelope, head: Head) -> None:
         request = requests.decode(envelope)
         assert isinstance(request, requests.Abandon)
         if self._upstream.is_open:
             self._upstream.forget(request.message_id)
-            self._upstream.send(Head(envelope.message_id, envelope.tag, len(frame)), frame)
+            self._upstream.send(head, envelope.frame)
 
     def _start_tls(self, head: Head) -> None:
         """RFC 4511 4.14.2."""

@@ -111,11 +111,17 @@ def _folded_type(kind: str) -> str:
 
 
 def fold(value: str) -> str:
-    """A value as directories compare it by default: without case, with runs of spaces as one."""
-    folded = value.casefold().strip(" ")
+    """A value as directories compare it by default: without case, with runs of spaces as one. Letters that only
+    some directories take for others (``ß`` for ``ss``) stay what they are."""
+    folded = (value.lower() if value.isascii() else "".join(map(_lower, value))).strip(" ")
     while "  " in folded:
         folded = folded.replace("  ", " ")
     return folded
+
+
+def _lower(char: str) -> str:
+    lower = char.lower()
+    return lower if lower.upper() == char else char
 
 
 def is_same(one: str, other: str) -> bool:

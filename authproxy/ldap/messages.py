@@ -43,7 +43,7 @@ def open_envelope(frame: bytes) -> Envelope:
     if stop != end:
         raise BerError("something follows the message")
     start, at = ber.expect(frame, at, end, ber.INTEGER)
-    message_id = frame[start] if at - start == 1 else ber.number(frame, start, at)
+    message_id = frame[start] if at - start == 1 and frame[start] < 128 else ber.number(frame, start, at)
     if not 0 <= message_id <= MAX_MESSAGE_ID:
         raise BerError(f"{message_id} is no message ID")
     tag, start, stop = ber.header(frame, at, end)

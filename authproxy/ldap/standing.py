@@ -27,7 +27,7 @@ class Client(Protocol):
     is_secure: bool
     reading: Reading
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, message: bytes) -> None: ...
     def start_tls(self, answer: bytes) -> None:
         """Sends the answer, then begins the handshake."""
 
@@ -59,6 +59,9 @@ class Standing:
         decision = self._section.rules.decide(bind, self._binds, is_next_step)
         self._sasl = b""
         if isinstance(decision, Unfit):
+            if self.is_bound:  # whoever fails to bind is nobody (RFC 4511 4.2.1): the directory has to learn of it
+                self._upstream.drop()
+            self.is_user = self.is_bound = False
             self._refuse(envelope.message_id, decision.code, decision.text)
             return None
         if not is_next_step:
@@ -123,15 +126,16 @@ class Standing:
     async def _log_in(self, attempt: BindAttempt) -> None:
         section = self._section
         outcome = await section.authenticator.start(attempt.request, section.primary_for(attempt.bind))
-        if self.login is not attempt:  # it was given up
+        if self.login is not attempt:  # it was given up; whatever it has done since must not count
+            self._upstream.drop()
             return
         self.login = None
         if isinstance(outcome, Accept) and attempt.is_bound and self._upstream.is_open:
             self.is_user = self.is_bound = True
             self._finish(attempt.answer)
             return
-        if attempt.is_bound or not self._upstream.is_idle:
-            self._upstream.drop()  # nobody may go on as a user who was not let in
+        if attempt.is_bound or attempt.result is None:
+            self._upstream.drop()  # nobody may go on as a user who was not let in, nor as who was bound before
         reject = outcome if isinstance(outcome, Reject) else Reject(reason=Reason.INTERNAL_ERROR)
         refused = section.refusals.choose(attempt, reject)
         if isinstance(refused, Result):

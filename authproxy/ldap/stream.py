@@ -71,18 +71,28 @@ class Kept(NamedTuple):
     frame: bytes
 
 
+class Gap(NamedTuple):
+    """Here one message has ended and the next has not begun."""
+
+
 class ResponseStream:
     """Follows what a directory sends. ``ended`` collects the IDs of operations whose last response has begun
-    to pass by; whoever feeds it takes them out."""
+    to pass by; whoever feeds it takes them out. While ``is_gap_wanted``, gaps are shown."""
 
-    __slots__ = ("_held", "_left", "ended")
+    __slots__ = ("_held", "_left", "ended", "is_gap_wanted")
 
     def __init__(self) -> None:
         self._held = b""  # the head of a message, or a message to keep, that isn't complete
         self._left = 0  # bytes still to come of the message that is passing
         self.ended: list[int] = []
+        self.is_gap_wanted = False
 
-    def feed(self, data: bytes) -> Iterator[Passing | Kept]:
+    @property
+    def is_amid(self) -> bool:
+        """Whether a part of a message has passed, and the rest has not."""
+        return self._left > 0
+
+    def feed(self, data: bytes) -> Iterator[Passing | Kept | Gap]:
         """Raises BerError when the stream makes no sense any more."""
         if self._held:
             data, self._held = self._held + data, b""
@@ -90,6 +100,11 @@ class ResponseStream:
         begin, at = 0, min(self._left, end)
         self._left -= at
         while at < end:
+            if self.is_gap_wanted:
+                if begin < at:
+                    yield Passing(data[begin:at])
+                begin = at
+                yield Gap()
             try:
                 head = read_head(data, at)
             except Incomplete:
@@ -113,3 +128,5 @@ class ResponseStream:
         if begin < at:
             yield Passing(data[begin:at])  # the very same object if nothing was cut out
         self._held = data[at:]
+        if self.is_gap_wanted and not self._left:
+            yield Gap()

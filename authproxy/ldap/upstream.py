@@ -14,7 +14,7 @@ from authproxy.ldap.ber import BerError
 from authproxy.ldap.client import ConnectionDied, ConnectionFailed, LdapConnection
 from authproxy.ldap.operations import ANSWERS
 from authproxy.ldap.reading import Reading, Throttle
-from authproxy.ldap.stream import Head, Kept, Passing, ResponseStream
+from authproxy.ldap.stream import Gap, Head, Kept, Passing, ResponseStream
 
 Connect = Callable[[], Awaitable[LdapConnection]]
 
@@ -29,7 +29,10 @@ class Downstream(Protocol):
     def consumer(self) -> IConsumer: ...
 
     def pass_on(self, data: bytes) -> None:
-        """Bytes from the directory."""
+        """Bytes from the directory, or of what was inserted between them."""
+
+    def cut_off(self) -> None:
+        """A part of a message was passed on, and the rest won't come: nothing more can be said to the client."""
 
     def upstream_ended(self, why: str, notice: bytes, is_owing: bool) -> None:
         """An open connection is gone. ``notice``: what the directory said before, if it did;
@@ -51,6 +54,7 @@ class Upstream:
         self._heard = 0.0
         self._binding: tuple[int, float, Deferred[bytes]] | None = None  # message ID, since when, the answer
         self._notice = b""
+        self._inserted: list[bytes] = []  # messages of our own that wait for a gap
         self._to_client: Throttle | None = None
         self._waiting: list[Deferred[None]] = []
         self._is_opening = False
@@ -63,7 +67,7 @@ class Upstream:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is expected from the directory."""
-        return not self._outstanding and self._binding is None
+        return not self._outstanding and self._binding is None and not self._stream.is_amid
 
     # ------------------------------------------------------------ out
 
@@ -157,6 +161,8 @@ class Upstream:
                         self._client.pass_on(passing)
                     case Kept(head, frame):
                         self._keep(head, frame)
+                    case Gap():
+                        self._fill_gap()
                 if self._stream is not stream:  # it was dropped meanwhile
                     return
         except BerError as error:
@@ -175,6 +181,19 @@ class Upstream:
         if binding is None or binding[0] != head.message_id:
             raise BerError("an answer to a bind that nobody sent")
         binding[2].callback(frame)
+
+    def insert(self, message: bytes) -> None:
+        """Gives the client a whole message of our own, between two of the directory's."""
+        if self._stream.is_amid:
+            self._inserted.append(message)
+            self._stream.is_gap_wanted = True
+        else:
+            self._client.pass_on(message)
+
+    def _fill_gap(self) -> None:
+        self._stream.is_gap_wanted = False
+        waiting, self._inserted = self._inserted, []
+        self._client.pass_on(b"".join(waiting))
 
     def _lost(self, connection: LdapConnection) -> None:
         if connection is self._connection:
@@ -213,7 +232,8 @@ class Upstream:
         connection, self._connection = self._connection, None
         self._binding, self._notice = None, b""
         self._outstanding.clear()
-        self._stream = ResponseStream()
+        self._inserted.clear()
+        is_amid, self._stream = self._stream.is_amid, ResponseStream()
         if connection is None:
             return
         connection.on_data = connection.on_lost = _ignore
@@ -224,6 +244,8 @@ class Upstream:
             self._to_client = None
         if connection.transport is not None:
             IConsumer(connection.transport).unregisterProducer()
+        if is_amid:
+            self._client.cut_off()
 
     # ------------------------------------------------------------ the clock
 

@@ -52,8 +52,10 @@ class BindRelay:
         self.is_exempt = is_exempt
         self.refused = refused
         self.clock = clock
-        self._is_rdn_enough = not (settings.ldap_filter or settings.security_group_dn)
-        self._username_attribute = settings.username_attribute.lower()
+        # Not by sAMAccountName or cn: Active Directory takes a DN that nobody has for somebody's display name.
+        self._is_rdn_enough = settings.username_attribute.lower() == "uid" and not (
+            settings.ldap_filter or settings.security_group_dn
+        )
         self._base = _key(settings.search_dn)
 
     def primary_for(self, bind: BindFunction) -> RelayedBind:
@@ -61,7 +63,7 @@ class BindRelay:
         return RelayedBind(self, bind)
 
     def by_rdn(self, name: str) -> Found | None:
-        """Who has this DN, if that can be seen without asking: it begins with a ``username_attribute``."""
+        """Who has this DN, if that can be seen without asking: it begins with the user's ``uid``."""
         if not name or self._base is None or not self._is_rdn_enough:
             return None
         try:
@@ -71,7 +73,7 @@ class BindRelay:
         if len(rdns[0]) != 1 or not dn.is_within(dn.key_of(rdns), self._base):
             return None
         kind, value = rdns[0][0]
-        if kind.lower() != self._username_attribute or not _PLAIN.match(value):
+        if kind.lower() != "uid" or not _PLAIN.match(value):
             return None
         return Found(Entry(name.encode("utf-8", "surrogateescape"), {}), Identity(value, name))
 
