@@ -87,8 +87,7 @@ class LoginLog:
         self._seconds = metrics.login_seconds.labels(names.section)
 
     def __call__(self, login: LoginRecord) -> None:
-        self._metrics.logins.labels(login.section, login.result, login.reason, login.factor).inc()
-        self._seconds.observe(login.elapsed)
+        self._measure(login)
         if self._is_debug:
             self._explain(login)
         if login.result == "accept":
@@ -108,6 +107,14 @@ class LoginLog:
         )
         if self._events is not None:
             self._events.note(login, self._names)
+
+    def _measure(self, login: LoginRecord) -> None:
+        self._metrics.count_login(login.section, login.result, login.reason, login.factor)
+        self._seconds.observe(login.elapsed)
+        began = 0.0
+        for step in login.steps:
+            self._metrics.note_stage(self._names.section, step.stage, step.at - began)
+            began = step.at
 
     def _explain(self, login: LoginRecord) -> None:
         for step in login.steps:

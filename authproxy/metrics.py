@@ -1,17 +1,32 @@
-"""Counters, in Prometheus terms. Made once by ``service``; rooms are handed the object."""
+"""Figures in Prometheus terms. Made once by ``service``; rooms are handed the object."""
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+import platform
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+
+from authproxy import __version__
+from authproxy.metrics_state import States
+from authproxy.model import Reason
 
 _LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0)
+_COMMIT_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+_STAGES = ("primary", "second factor")
+_REASONS = frozenset(("", "exempt_username", "exempt_ou", "failmode", *Reason))
 
 
 class Metrics:
-    """Every figure the daemon keeps. Labels never hold a user name: their number must stay bounded."""
+    """Every figure the daemon keeps. Labels never hold a user name, nor what a peer could invent: their number
+    must stay bounded. What is not counted but looked up is in ``states``."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
+        self.states = States()
+        self.registry.register(self.states)
+        ProcessCollector(registry=self.registry)
+        build = Info("authproxy_build", "What runs", registry=self.registry)
+        build.info({"version": __version__, "python": platform.python_version()})
         self.logins = Counter(
             "authproxy_logins", "Decided logins", ["section", "result", "reason", "factor"], registry=self.registry
         )
@@ -19,6 +34,13 @@ class Metrics:
             "authproxy_login_seconds",
             "From request to outcome",
             ["section"],
+            buckets=_LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+        self._stage_seconds = Histogram(
+            "authproxy_stage_seconds",
+            "How long one stage of a login took: the password (primary), the second factor",
+            ["section", "stage"],
             buckets=_LATENCY_BUCKETS,
             registry=self.registry,
         )
@@ -32,6 +54,12 @@ class Metrics:
             "authproxy_radius_dropped",
             "RADIUS datagrams not answered, by reason",
             ["section", "reason"],
+            registry=self.registry,
+        )
+        self.eap_conversations = Gauge(
+            "authproxy_eap_conversations",
+            "EAP and MS-CHAP logins that wait for their device's next request",
+            ["section"],
             registry=self.registry,
         )
         self.upstream_dropped = Counter(
@@ -49,3 +77,30 @@ class Metrics:
             ["section", "reason"],
             registry=self.registry,
         )
+        self.pushes = Counter(
+            "authproxy_pushes",
+            "Push requests by how they ended: approved, denied, fraud, expired, cancelled",
+            ["result"],
+            registry=self.registry,
+        )
+        self.pushes_pending = Gauge(
+            "authproxy_pushes_pending", "Push requests that wait for their user", registry=self.registry
+        )
+        self.commit_seconds = Histogram(
+            "authproxy_database_commit_seconds",
+            "How long a commit took, with the jobs in it",
+            buckets=_COMMIT_BUCKETS,
+            registry=self.registry,
+        )
+        self.database_queue = Gauge(
+            "authproxy_database_queue", "Jobs that wait for the database", registry=self.registry
+        )
+
+    def count_login(self, section: str, result: str, reason: str, factor: str) -> None:
+        """``factor`` is one of ours; a ``reason`` that is not counts as ``other``."""
+        self.logins.labels(section, result, reason if reason in _REASONS else "other", factor).inc()
+
+    def note_stage(self, section: str, stage: str, seconds: float) -> None:
+        """Only stages that take time of somebody else are of interest."""
+        if stage in _STAGES:
+            self._stage_seconds.labels(section, stage).observe(seconds)

@@ -166,6 +166,17 @@ RULES = (
         ),
     ),
     Rule(
+        "what watches knows the figures only",
+        ("authproxy.monitor", "authproxy.metrics", "authproxy.metrics_state"),
+        allowed=(
+            *WORDS,
+            "authproxy.monitor",
+            "authproxy.metrics",
+            "authproxy.metrics_state",
+            "authproxy.config.settings",
+        ),
+    ),
+    Rule(
         "the store keeps, it does not judge",
         ("authproxy.store",),
         forbidden=(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from authproxy.config import ini
 from authproxy.config.build_clients import client
+from authproxy.config.build_monitor import metrics, syslog
 from authproxy.config.build_servers import MODES, http_proxy, ldap_server, radius_server
 from authproxy.config.build_telephony import telephony
 from authproxy.config.build_web import web
@@ -126,6 +127,7 @@ def settings(checked: Checked, reveal: Reveal | None, places: Places) -> Setting
             http_proxy(section) for section in checked.sections if section.type.name == "http_proxy"
         ),
         telephony=telephony(gateway, secrets, places) if gateway else None,
+        metrics=metrics(checked.sections),
         unsupported=tuple(section.name for section in checked.sections if not section.is_served),
     )
     if len(findings.problems) > len(checked.problems):
@@ -155,6 +157,7 @@ def _main(checked: Checked, places: Places) -> MainSettings:
         log_stdout_format=main.text("log_stdout_format"),
         log_syslog=main.flag("log_syslog"),
         syslog_facility=main.text("syslog_facility"),
+        syslog=syslog(main, places),
         log_max_files=main.integer("log_max_files"),
         log_max_size=main.integer("log_max_size"),
         log_auth_events=main.flag("log_auth_events"),

@@ -110,7 +110,7 @@ def ldap_server(
         allow_unlimited_binds=section.flag("allow_unlimited_binds"),
         allow_sasl_mechanisms=tuple(name.upper() for name in section.names("allow_sasl_mechanisms")),
         remember_bind_seconds=section.seconds("remember_bind_seconds"),
-        proxy_protocol=_spans(section, "proxy_protocol"),
+        proxy_protocol=spans(section, "proxy_protocol"),
         network_timeout=section.seconds("network_timeout"),
         idle_timeout=section.seconds("idle_timeout"),
         max_connections=section.integer("max_connections"),
@@ -130,12 +130,12 @@ def http_proxy(section: SectionValues) -> HttpProxySettings:
         api_host=section.text("api_host").lower(),
         port=section.integer("port"),
         interface=section.text("interface"),
-        client_ips=_spans(section, "client_ip"),
+        client_ips=spans(section, "client_ip"),
         debug=section.flag("debug"),
     )
 
 
-def _spans(section: SectionValues, name: str) -> tuple[tuple[Address, Address], ...]:
+def spans(section: SectionValues, name: str) -> tuple[tuple[Address, Address], ...]:
     given = section.get(name) or ()
     assert isinstance(given, tuple), name
     return tuple((span.first, span.last) for span in given)

@@ -23,7 +23,7 @@ from authproxy.config.values import (
 )
 from authproxy.errors import SecretError
 
-_CERTIFICATES = ("ssl_ca_certs_file", "ssl_cert_path", "certs", "http_ca_certs_file")
+_CERTIFICATES = ("ssl_ca_certs_file", "ssl_cert_path", "certs", "http_ca_certs_file", "syslog_ca_certs_file")
 _KEYS = ("ssl_key_path", "pkey")
 
 

@@ -6,6 +6,7 @@ from authproxy.config.check_appliances import check_appliances
 from authproxy.config.check_directory import check_directory
 from authproxy.config.check_entries import WINDOWS_VALUE
 from authproxy.config.check_ldap_server import check_ldap_server
+from authproxy.config.check_monitor import check_metrics, check_syslog
 from authproxy.config.check_remote import check_key_lengths, check_remote_keys
 from authproxy.config.check_telephony import check_telephony
 from authproxy.config.check_web import check_web
@@ -32,6 +33,10 @@ def check_section(section: SectionValues, findings: Findings, *, syntax_only: bo
         check_ldap_server(section, findings)
     elif section.type.name == "service":
         check_web(section, findings)
+    elif section.type.name == "main":
+        check_syslog(section, findings)
+    elif section.type.name == "metrics":
+        check_metrics(section, findings)
     elif section.type.name == "telephony":
         check_telephony(section, findings)
 

@@ -105,6 +105,9 @@ _SAMPLES = {
     "ssl_key_path": "server.key",
     "state_dir": "/var/lib/authproxy",
     "support_gpg_recipient": "support@example.com",
+    "syslog_ca_certs_file": "siem-ca.pem",
+    "syslog_host": "siem.example.com",
+    "syslog_port": "6514",
     "trusted_proxies": "192.0.2.6",
     "username": "authproxy",
 }

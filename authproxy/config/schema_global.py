@@ -39,6 +39,20 @@ MAIN = SectionType(
         Option("log_syslog", kind.BOOLEAN, "log to the local syslog, too", "false"),
         Option("syslog_facility", kind.one_of(*SYSLOG_FACILITIES), "syslog facility", "LOG_USER"),
         Option(
+            "syslog_host",
+            kind.HOST,
+            "syslog server or SIEM that the log is sent to as well, in the form of RFC 5424",
+            default_note="none",
+        ),
+        Option("syslog_port", kind.PORT, "its port", default_note="514, with TLS 6514"),
+        Option("syslog_transport", kind.one_of("udp", "tcp", "tls"), "how it is sent", "udp"),
+        Option(
+            "syslog_ca_certs_file",
+            kind.PATH,
+            "certificate authorities for syslog_transport=tls, PEM",
+            default_note="the operating system's",
+        ),
+        Option(
             "dictionary_dir",
             kind.PATH,
             "directory of more RADIUS dictionaries, in FreeRADIUS syntax",
@@ -160,11 +174,17 @@ MAIL = SectionType(
 METRICS = SectionType(
     "metrics",
     Role.GLOBAL,
-    "Figures for Prometheus.",
+    "Figures for Prometheus (`/metrics`) and health (`/live`, `/ready`), over plain HTTP. Off without this "
+    "section.",
     (
         Option("interface", kind.INTERFACE, "address to listen on", "127.0.0.1"),
         Option("port", kind.PORT, "TCP port to listen on", "9812"),
+        Option(
+            "client_ip",
+            kind.ADDRESS_RANGES,
+            "addresses that may read `/metrics` and the details of `/ready`",
+            default_note="this host alone",
+        ),
     ),
-    pending="not supported yet: no figures are served",
     repeatable=False,
 )

@@ -26,6 +26,7 @@ class MainSettings:
     log_stdout_format: str = "json"  # json | text
     log_syslog: bool = False
     syslog_facility: str = "LOG_USER"
+    syslog: SyslogSettings | None = None
     log_max_files: int = 6
     log_max_size: int = 10_485_760
     log_auth_events: bool = False
@@ -284,6 +285,25 @@ class HttpProxySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """``[metrics]``. Without ``client_ips`` this host alone may read figures and details."""
+
+    interface: str = "127.0.0.1"
+    port: int = 9812
+    client_ips: tuple[tuple[Address, Address], ...] = ()  # first to last address
+
+
+@dataclass(frozen=True, slots=True)
+class SyslogSettings:
+    """A syslog server elsewhere."""
+
+    host: str
+    port: int
+    transport: str = "udp"  # udp | tcp | tls
+    ca_certs_file: Path | None = None  # None: the operating system's
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that runs. Sections whose behavior is not there yet are listed in ``unsupported``."""
 
@@ -295,4 +315,5 @@ class Settings:
     ldap_servers: tuple[LdapServerSettings, ...] = ()
     http_proxies: tuple[HttpProxySettings, ...] = ()
     telephony: TelephonySettings | None = None
+    metrics: MetricsSettings | None = None
     unsupported: tuple[str, ...] = ()

@@ -1,9 +1,10 @@
-"""The certificate that LDAP clients are shown; it can be replaced while the daemon runs."""
+"""The certificate that LDAP clients are shown."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from cryptography import x509
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from zope.interface import implementer
@@ -13,7 +14,8 @@ from authproxy.errors import ConfigError
 
 @implementer(IOpenSSLServerConnectionCreator)
 class ServerCertificate:
-    """Certificate chain, key, and what is asked of clients' TLS. Each handshake uses what was loaded last."""
+    """Certificate chain, key, and what is asked of clients' TLS. Each handshake uses what was loaded last;
+    ``expires`` is when the first certificate of its chain does, in epoch seconds."""
 
     def __init__(
         self, chain: Path, key: Path, minimum_version: str = "tls1.2", ciphers: str | None = None
@@ -24,10 +26,12 @@ class ServerCertificate:
         self._minimum_version = minimum_version
         self._ciphers = ciphers
         self._context = self._load()
+        self.expires = _expiry(chain)
 
     def reload(self) -> None:
         """Reads the files anew. Raises ConfigError that says what is wrong; what was loaded before stays then."""
         self._context = self._load()
+        self.expires = _expiry(self._chain)
 
     def serverConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:  # noqa: N803
         return SSL.Connection(self._context, None)
@@ -63,3 +67,8 @@ class ServerCertificate:
                 f" certificate in {self._chain}"
             ) from error
         return context
+
+
+def _expiry(chain: Path) -> float:
+    certificates = x509.load_pem_x509_certificates(chain.read_bytes())
+    return min(certificate.not_valid_after_utc.timestamp() for certificate in certificates)

@@ -21,6 +21,7 @@ from authproxy.ldap.sasl import Mechanism
 from authproxy.ldap.sealed import SealedBinds
 from authproxy.ldap.session import Answer
 from authproxy.ldap.tls import TlsConnections
+from authproxy.metrics_state import HostState
 
 _log = Logger()
 
@@ -67,6 +68,21 @@ class DirectoryHost:
         self._complained = -_COMPLAIN_EVERY
         self._opening: set[Deferred[LdapConnection]] = set()
         self._is_closed = False
+        self._failures = 0
+        self._secure = secure
+
+    def state(self) -> HostState:
+        """For the figures."""
+        expires = self._secure.expires if self._secure else None
+        connections = {**self._pool.connections, "service": int(self._service is not None)}
+        return HostState(
+            self.name,
+            self.is_up,
+            self._failures,
+            connections=connections,
+            waiting=self._pool.waiting,
+            expires=expires,
+        )
 
     # ------------------------------------------------------------ operations
 
@@ -203,6 +219,7 @@ class DirectoryHost:
 
     def mark_down(self, why: str) -> None:
         """The next hosts come first until this one is back. Says so at most once a minute."""
+        self._failures += self.is_up
         self.is_up = False
         if self._is_closed:
             return

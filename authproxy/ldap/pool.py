@@ -62,6 +62,17 @@ class BindPool:
             self._grow()
         return bind.done
 
+    @property
+    def connections(self) -> dict[str, int]:
+        """How many, by what they are at."""
+        idle = len(self._idle)
+        return {"busy": len(self._connections) - idle, "idle": idle, "opening": self._opening}
+
+    @property
+    def waiting(self) -> int:
+        """Binds that no connection has been found for yet."""
+        return len(self._waiting)
+
     def close(self, why: str = "") -> None:
         """Ends every connection: politely, or at once if ``why`` is given, and then nobody waits for another. The
         pool may be used again."""

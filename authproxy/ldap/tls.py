@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -55,6 +56,7 @@ class TlsConnections:
         self._context = _context(rules)
         self._refusals: WeakKeyDictionary[SSL.Connection, CertificateRefused] = WeakKeyDictionary()
         self._context.set_verify(SSL.VERIFY_PEER, self._verify)
+        self.expires: float | None = None
 
     def clientConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:  # noqa: N803
         connection = SSL.Connection(self._context, None)
@@ -76,7 +78,8 @@ class TlsConnections:
 
     def check_name(self, connection: SSL.Connection) -> None:
         """Whether the server is who we meant to call. Raises CertificateRefused. Call it when the
-        handshake is complete, before anything is sent."""
+        handshake is complete, before anything is sent. ``expires`` is then what its chain said."""
+        self.expires = earliest_expiry(connection.get_peer_cert_chain() or ())
         if not self._check_hostname:
             return
         try:
@@ -89,6 +92,11 @@ class TlsConnections:
                 f"the certificate is for {_names(connection)}, not for {self._host!r}: use one of these names as "
                 f"host, or have the certificate reissued with {self._host!r} as subjectAltName"
             ) from error
+
+
+def earliest_expiry(chain: Iterable[crypto.X509]) -> float | None:
+    """When the first certificate of a chain expires, in epoch seconds."""
+    return min((cert.to_cryptography().not_valid_after_utc.timestamp() for cert in chain), default=None)
 
 
 def endpoint_binding(connection: SSL.Connection) -> bytes:

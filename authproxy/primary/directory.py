@@ -19,6 +19,7 @@ from authproxy.ldap.discovery import Lookup, system_lookup
 from authproxy.ldap.dn import DnError
 from authproxy.ldap.host import DirectoryHost
 from authproxy.ldap.responses import Code, Entry
+from authproxy.metrics_state import SectionState
 from authproxy.model import AuthRequest, Denied, Identity, Reason
 from authproxy.primary import login_name
 from authproxy.primary.forest import ForestFinder
@@ -190,6 +191,10 @@ class DirectoryPrimary:
                 problems.append(str(error))
         if problems:
             raise PrimaryUnavailable("; ".join(problems))
+
+    def state(self) -> SectionState:
+        """For the figures."""
+        return self._hosts.state()
 
     def close(self) -> None:
         """Ends all connections; logins that wait for them raise PrimaryUnavailable."""

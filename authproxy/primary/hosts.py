@@ -18,6 +18,7 @@ from authproxy.ldap.discovery import Discovery, Lookup
 from authproxy.ldap.host import DirectoryHost, HostRules, ServiceBind
 from authproxy.ldap.service_records import ServiceRecord, in_order
 from authproxy.ldap.tls import TlsConnections, TlsRules
+from authproxy.metrics_state import SectionState
 from authproxy.primary.bind_result import NotJudged
 from authproxy.primary.service_account import service_name
 
@@ -49,6 +50,7 @@ class Hosts:
         self._rules = HostRules(settings.name, settings.transport, service_bind, service_name(settings), patience)
         self._port = settings.port
         self._deadlines = Deadlines(reactor, patience)
+        self._failovers = 0
         self._retired: dict[DirectoryHost, IDelayedCall] = {}
         self.all = [self._make(host, port) for host, port in settings.hosts]
         self._discovery = Discovery(settings.service, lookup, reactor, self._use) if settings.service else None
@@ -82,6 +84,7 @@ class Hosts:
         await self.ready()
         problems: list[str] = []
         for host in self.in_order():
+            self._failovers += bool(problems)
             try:
                 return await self._in_time(host, step)
             except NotJudged as error:
@@ -120,6 +123,10 @@ class Hosts:
         if hosts[0].is_up or len(hosts) == 1:
             return hosts
         return sorted(hosts, key=lambda host: not host.is_up)  # a stable sort keeps the order of preference
+
+    def state(self) -> SectionState:
+        """For the figures."""
+        return SectionState(self._failovers, tuple(host.state() for host in self.all))
 
     def close(self) -> None:
         if self._discovery is not None:

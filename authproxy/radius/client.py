@@ -12,6 +12,7 @@ from twisted.logger import Logger
 
 from authproxy.config.settings import Address, RadiusClientSettings, RequireMessageAuthenticator
 from authproxy.errors import PrimaryUnavailable
+from authproxy.metrics_state import SectionState
 from authproxy.radius.health import Turn, turns
 from authproxy.radius.names import HostAddress
 from authproxy.radius.packet import (
@@ -62,6 +63,7 @@ class UpstreamClient:
         self._timer: IDelayedCall | None = None
         self._probes: dict[Upstream, IDelayedCall] = {}
         self._is_closed = False
+        self._failovers = 0
         surroundings = Surroundings(
             section=settings.name,
             now=clock.seconds,
@@ -85,16 +87,21 @@ class UpstreamClient:
         ``body`` is called once for each host that is asked. Raises PrimaryUnavailable when none answered,
         PacketError when what ``body`` gives can't be put into a packet. May be cancelled.
         """
-        problems = []
+        problems: list[str] = []
         for turn in self._turns(host):
             if self._is_closed:
                 break
+            self._failovers += bool(problems)
             question = Question(code, body, turn.tries, turn.stays_if_dead, turn.stays_if_refused)
             try:
                 return await self.upstreams[turn.index].ask(question)
             except NoAnswer as problem:
                 problems.append(str(problem))
         raise PrimaryUnavailable("; ".join(problems) or "the upstream servers are no longer asked")
+
+    def state(self) -> SectionState:
+        """For the figures."""
+        return SectionState(self._failovers, tuple(upstream.state() for upstream in self.upstreams))
 
     def _turns(self, host: str) -> list[Turn]:
         if not host:

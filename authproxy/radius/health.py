@@ -12,13 +12,14 @@ class Health:
     """Whether one host answers. It is dead when a request got no answer although it was sent as often as
     allowed, and nothing else was answered since it was first sent (a server may drop one user's requests)."""
 
-    __slots__ = ("_answered_at", "_next_chance", "_quarantine", "is_dead", "probes")
+    __slots__ = ("_answered_at", "_next_chance", "_quarantine", "deaths", "is_dead", "probes")
 
     def __init__(self, quarantine: float) -> None:
         self._quarantine = quarantine
         self._answered_at = float("-inf")
         self._next_chance = 0.0
         self.is_dead = False
+        self.deaths = 0
         self.probes = 0
 
     def answered(self, now: float) -> bool:
@@ -34,6 +35,7 @@ class Health:
             return False
         died, self.is_dead = not self.is_dead, True
         self._next_chance = now + self._quarantine
+        self.deaths += died
         return died
 
     def claim_chance(self, now: float) -> bool:

@@ -88,6 +88,7 @@ class RadiusServer(DatagramProtocol):
         self._received = {code: received.labels(section.name, name) for code, name in CODE_NAMES.items()}
         self._received_other = received.labels(section.name, "other")
         metrics.pending.labels(section.name).set_function(lambda: self.pending)
+        metrics.eap_conversations.labels(section.name).set_function(lambda: len(self._conversations))
         warn_of_unknown_names(section.name, (*relay.unknown, *self._reader.unknown))
 
     @property

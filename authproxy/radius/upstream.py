@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFDSet
@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from authproxy.config.settings import RequireMessageAuthenticator, UpstreamHost
 from authproxy.drops import Drops
+from authproxy.metrics_state import HostState
 from authproxy.radius.health import Health
 from authproxy.radius.lane import Lane
 from authproxy.radius.lanes import CAPACITY, Lanes
@@ -236,6 +237,11 @@ class Upstream:
                 hint=_hint(reason),
                 more=noted[1],
             )
+
+    # ------------------------------------------------------------ the figures
+
+    def state(self) -> HostState:
+        return HostState(self.name, not self.health.is_dead, self.health.deaths, asdict(self.counts))
 
     # ------------------------------------------------------------ the end
 

@@ -65,7 +65,8 @@ class PushDesk:
         notifies: Notifies | None = None,
         frauds: FraudAlert | None = None,
     ) -> None:
-        """``now``: epoch seconds, for the rows; ``clock``: for the timers."""
+        """``now``: epoch seconds, for the rows; ``clock``: for the timers. ``on_end`` is told how each push that
+        was waited for ended."""
         self._writer = writer
         self._clock = clock
         self._now = now
@@ -78,6 +79,7 @@ class PushDesk:
         self._due: deque[tuple[float, str]] = deque()
         self._timer: IDelayedCall | None = None
         self._news = PushNews(writer, now, self._settle_all)
+        self.on_end: Callable[[PushStatus], None] = _nothing
 
     def start(self) -> None:
         """Closes what an earlier run left open. Pushes that have not expired yet end by themselves."""
@@ -199,6 +201,7 @@ class PushDesk:
                 waiting.callback(end)
 
     def _announce(self, push: Push, status: PushStatus) -> None:
+        self.on_end(status)
         if self._notifies and push.phone_id:
             self._notifies.ended(push, status)
         if self._frauds and status is PushStatus.FRAUD:
@@ -253,6 +256,10 @@ class PushDesk:
             opened = self._by_id.get(push_id)
             if opened is not None:
                 self._fail(opened, failure)
+
+
+def _nothing(status: PushStatus) -> None:
+    return
 
 
 def _key(push: Push) -> Key:

@@ -66,7 +66,8 @@ class Writer:
         now: Callable[[], float] = time.monotonic,
         most_waiting: int = MOST_WAITING,
     ) -> None:
-        """``connection``: as :func:`authproxy.store.engine.open_sqlite` gives it; the writer's from now on."""
+        """``connection``: as :func:`authproxy.store.engine.open_sqlite` gives it; the writer's from now on.
+        ``on_commit`` is told, in the writer's thread, the seconds that each transaction took."""
         self._path = path
         self._files = _Files(path)
         self._connection = connection
@@ -79,6 +80,12 @@ class Writer:
         self._last_logged = -_LOG_EVERY
         self._unlogged = 0
         self.commits = 0
+        self.on_commit: Callable[[float], None] = _nothing
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that wait for their turn."""
+        return self._queue.qsize()
 
     def start(self) -> None:
         self._thread.start()
@@ -99,6 +106,10 @@ class Writer:
         else:
             self._queue.put(Ticket(job, fired))
         return fired
+
+    def touch(self) -> Deferred[None]:
+        """Changes nothing, but has to reach the disk. Fails with StoreUnavailable."""
+        return self.run(_touch)
 
     def stop(self) -> Deferred[None]:
         """Fires when everything that was asked for is on disk and the database is closed."""
@@ -153,7 +164,7 @@ class Writer:
                 ticket.error = error if fault is None else StoreUnavailable(fault)
 
     def _transact(self, tickets: list[Ticket[Any]]) -> None:
-        connection = self._connection
+        began, connection = self._now(), self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
             for ticket in tickets:
@@ -165,6 +176,7 @@ class Writer:
                 connection.execute("ROLLBACK")
             raise
         self.commits += 1
+        self.on_commit(self._now() - began)
 
     def _fault(self, error: Exception) -> str | None:
         """What is wrong with the database; None when it is the job that failed."""
@@ -221,6 +233,16 @@ class _Files:
             raise StoreUnavailable(
                 f"database {self._path}: the file was deleted or replaced while in use: restart authproxy"
             )
+
+
+def _touch(connection: Connection) -> None:
+    """A page of the file's own header, in which this number is of no use to us."""
+    for (version,) in connection.execute("PRAGMA user_version").fetchall():
+        connection.execute(f"PRAGMA user_version = {int(version)}")
+
+
+def _nothing(seconds: float) -> None:
+    return
 
 
 def _identity(name: str) -> tuple[int, int] | None:

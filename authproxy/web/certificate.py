@@ -26,7 +26,8 @@ _YEARS: Final = 10
 
 
 class WebCertificate:
-    """``context`` is one for all connections; each handshake uses what was loaded last."""
+    """``context`` is one for all connections; each handshake uses what was loaded last. ``fingerprint``: SHA-256, as
+    browsers show it. ``expires``: when the first certificate of the chain does, in epoch seconds."""
 
     def __init__(self, chain: Path, key: Path) -> None:
         """PEM files; one may hold both. Raises ConfigError when they can't be used."""
@@ -41,7 +42,7 @@ class WebCertificate:
         try:
             _new_context().load_cert_chain(self._chain, self._key)  # a key that does not fit must not get in
             self.context.load_cert_chain(self._chain, self._key)
-            self.fingerprint = _fingerprint(self._chain)
+            self.fingerprint, self.expires = _told(self._chain)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise ConfigError(f"the certificate {self._chain} can't be used: {reason}") from None
@@ -70,10 +71,11 @@ def _new_context() -> ssl.SSLContext:
     return context
 
 
-def _fingerprint(chain: Path) -> str:
-    """SHA-256 of the first certificate, as browsers show it."""
-    first = x509.load_pem_x509_certificates(chain.read_bytes())[0]
-    return hashlib.sha256(first.public_bytes(Encoding.DER)).digest().hex(":").upper()
+def _told(chain: Path) -> tuple[str, float]:
+    """The fingerprint of the first certificate, and when one of them expires."""
+    certificates = x509.load_pem_x509_certificates(chain.read_bytes())
+    fingerprint = hashlib.sha256(certificates[0].public_bytes(Encoding.DER)).digest().hex(":").upper()
+    return fingerprint, min(one.not_valid_after_utc.timestamp() for one in certificates)
 
 
 def self_signed(state_dir: Path, hosts: Sequence[str]) -> tuple[Path, bool]:

@@ -1,0 +1,1 @@
+"""What watches the watchman: figures and health over plain HTTP."""
