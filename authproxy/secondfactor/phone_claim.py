@@ -1,0 +1,167 @@
+"""An activation claimed: the phone gets its app, and the app a code generator. One job, one commit."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+
+from authproxy.secondfactor import activations
+from authproxy.secondfactor.ids import new_id
+from authproxy.secondfactor.phone_jobs import CANCEL, FORGET_APP, FORGET_CODES, PhoneApp, finding
+from authproxy.secondfactor.seeds import SeedBox
+from authproxy.store.statements import Connection, Parameters, compiled
+from authproxy.store.tables import audit, device_users, devices, phone_apps, phone_users, phones, users
+from authproxy.store.writer import Job
+
+_SEED_BYTES = 20
+
+_USER = compiled(sa.select(users.c.username, users.c.status).where(users.c.id == bindparam("owner")))
+_NEW_PHONE = compiled(
+    phones.insert().values(id=bindparam("phone"), platform=bindparam("system"), created=bindparam("now"))
+)
+_LAST_PHONE = sa.select(sa.func.coalesce(sa.func.max(phone_users.c.position), sa.literal_column("0"))).where(
+    phone_users.c.user_id == bindparam("owner")
+)
+_NEW_OWNER = compiled(
+    phone_users.insert().values(
+        user_id=bindparam("owner"),
+        phone_id=bindparam("phone"),
+        position=_LAST_PHONE.scalar_subquery() + sa.literal_column("1"),
+    )
+)
+_PLATFORM = compiled(
+    phones.update()
+    .where(phones.c.id == bindparam("phone"), phones.c.platform == sa.literal_column("''"))
+    .values(platform=bindparam("system"))
+)
+_APP = compiled(
+    phone_apps.insert().values(
+        phone_id=bindparam("phone"),
+        kind=bindparam("app"),
+        serial=bindparam("name"),
+        public_key=bindparam("key"),
+        server_key=bindparam("own_key"),
+        created=bindparam("now"),
+        last_contact=bindparam("now"),
+    )
+)
+_GENERATOR = compiled(
+    devices.insert().values(
+        id=bindparam("device"),
+        kind=sa.literal_column("'totp'"),
+        origin=sa.literal_column("'phone'"),
+        name=sa.literal_column("'phone app'"),
+        phone_id=bindparam("phone"),
+        seed=bindparam("sealed"),
+        created=bindparam("now"),
+    )
+)
+_OWNERS = compiled(sa.select(phone_users.c.user_id).where(phone_users.c.phone_id == bindparam("phone")))
+_LAST_DEVICE = sa.select(sa.func.coalesce(sa.func.max(device_users.c.position), sa.literal_column("0"))).where(
+    device_users.c.user_id == bindparam("owner")
+)
+_GENERATOR_OF = compiled(
+    device_users.insert().values(
+        user_id=bindparam("owner"),
+        device_id=bindparam("device"),
+        position=_LAST_DEVICE.scalar_subquery() + sa.literal_column("1"),
+    )
+)
+_NOTE = compiled(
+    audit.insert().values(
+        at=bindparam("now"),
+        actor=bindparam("who"),
+        action=sa.literal_column("'phone activate'"),
+        object=bindparam("about"),
+        detail=bindparam("more"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewApp:
+    """What the phone will be known by, made before the job. ``sealed``: its generator's seed, if it has one."""
+
+    kind: str
+    serial: str
+    public_key: bytes
+    platform: str = ""
+    server_key: bytes | None = field(default=None, repr=False)
+    device_id: str = ""
+    sealed: bytes | None = field(default=None, repr=False)
+    spare_phone_id: str = field(default_factory=lambda: new_id("DP"))
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The app as it is now; ``ended``: pushes that were the app's before."""
+
+    app: PhoneApp
+    ended: list[str]
+
+
+class UserDisabled(Exception):
+    """Undoes the job: the code can be used when the user has been enabled."""
+
+
+def new_web_app(public_key: bytes, platform: str, seeds: SeedBox) -> tuple[NewApp, bytes]:
+    """And the secret of its generator."""
+    secret, device_id = secrets.token_bytes(_SEED_BYTES), new_id("DH")
+    sealed = seeds.encrypt(device_id, secret)
+    return NewApp("web", new_serial(), public_key, platform, None, device_id, sealed), secret
+
+
+def new_serial() -> str:
+    """Random, so that no two services give one twice to the same phone."""
+    return "AP" + base64.b32encode(secrets.token_bytes(15)).decode("ascii")
+
+
+def claiming(code: str, new: NewApp, now: float) -> Job[Done | None]:
+    """None: the code is unknown, used or expired. Raises UserDisabled."""
+
+    def job(connection: Connection) -> Done | None:
+        activation = activations.claim(connection, code, now)
+        if activation is None:
+            return None
+        user = connection.execute(_USER, {"owner": activation.user_id}).fetchone()
+        if user is None or user[1] == "disabled":
+            raise UserDisabled
+        phone_id = activation.phone_id or new.spare_phone_id
+        if activation.phone_id is None:
+            connection.execute(_NEW_PHONE, {"phone": phone_id, "system": new.platform, "now": now})
+            connection.execute(_NEW_OWNER, {"owner": activation.user_id, "phone": phone_id})
+        ended = [row[0] for row in connection.execute(CANCEL, {"phone": phone_id, "now": now}).fetchall()]
+        connection.execute(FORGET_CODES, {"phone": phone_id})
+        connection.execute(FORGET_APP, {"phone": phone_id})
+        connection.execute(_PLATFORM, {"phone": phone_id, "system": new.platform})
+        _install(connection, phone_id, new, now)
+        detail = json.dumps({"phone": phone_id, "kind": new.kind})
+        connection.execute(_NOTE, {"now": now, "who": f"user:{user[0]}", "about": str(user[0]), "more": detail})
+        app = finding(new.serial)(connection)
+        assert app is not None
+        return Done(app, ended)
+
+    return job
+
+
+def _install(connection: Connection, phone_id: str, new: NewApp, now: float) -> None:
+    app: Parameters = {
+        "phone": phone_id,
+        "app": new.kind,
+        "name": new.serial,
+        "key": new.public_key,
+        "own_key": new.server_key,
+        "now": now,
+    }
+    connection.execute(_APP, app)
+    if new.sealed is None:
+        return
+    generator: Parameters = {"device": new.device_id, "phone": phone_id, "sealed": new.sealed, "now": now}
+    connection.execute(_GENERATOR, generator)
+    for (owner,) in connection.execute(_OWNERS, {"phone": phone_id}).fetchall():
+        connection.execute(_GENERATOR_OF, {"owner": owner, "device": new.device_id})

@@ -1,0 +1,84 @@
+"""Pushes on their way to phones: open pages are told, closed ones are sent a notification."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+
+from authproxy.errors import SecretError, StoreUnavailable
+from authproxy.secondfactor import phone_jobs
+from authproxy.secondfactor.phone_bus import PhoneBus
+from authproxy.secondfactor.pushes import Push, PushStatus
+from authproxy.store.writer import Writer
+
+_ACCEPTED = range(200, 300)
+_GONE = (404, 410)  # the subscription has ended
+
+_log = Logger()
+
+
+class SendsNotice(Protocol):
+    async def send(self, subscription: str, payload: bytes, seconds: float) -> int:
+        """``seconds``: how long it is worth delivering. The push service's HTTP status, 0: none. Takes a while;
+        never raises but SecretError and StoreUnavailable."""
+        ...
+
+
+class PhoneNotices:
+    """Implements ``Notifies``."""
+
+    def __init__(
+        self, writer: Writer, bus: PhoneBus, sender: SendsNotice | None, now: Callable[[], float]
+    ) -> None:
+        """``sender``: None: only open pages are told. ``now``: epoch seconds."""
+        self._writer = writer
+        self._bus = bus
+        self._sender = sender
+        self._now = now
+        self._under_way: set[Deferred[None]] = set()
+
+    def pushed(self, push: Push) -> None:
+        phone_id = push.phone_id
+        if phone_id is None:
+            return
+        is_open = self._bus.changed(phone_id)
+        if is_open or self._sender is not None:
+            self._start(Deferred.fromCoroutine(self._bring(push, phone_id, is_open)))
+
+    def ended(self, push: Push, _status: PushStatus) -> None:
+        if push.phone_id is not None:
+            self._bus.changed(push.phone_id)
+
+    def stop(self) -> None:
+        """Gives up what is under way."""
+        for deferred in list(self._under_way):
+            deferred.cancel()
+
+    def _start(self, deferred: Deferred[None]) -> None:
+        if not deferred.called:
+            self._under_way.add(deferred)
+        deferred.addBoth(self._done, deferred)
+
+    def _done(self, result: object, deferred: Deferred[None]) -> None:
+        self._under_way.discard(deferred)
+        error = getattr(result, "value", None)
+        if isinstance(error, StoreUnavailable | SecretError):
+            _log.error("a push was not brought to its phone: {problem}", problem=str(error))
+        elif isinstance(error, Exception) and not isinstance(error, CancelledError):
+            _log.failure("a push was not brought to its phone", result)  # type: ignore[arg-type]
+
+    async def _bring(self, push: Push, phone_id: str, is_open: bool) -> None:
+        if is_open:
+            await self._writer.run(phone_jobs.sent(push.id, self._now()))
+        app = await self._writer.run(phone_jobs.finding_by_phone(phone_id))
+        if app is None or not app.subscription or self._sender is None:
+            return
+        payload = f'{{"push":"{push.id}"}}'.encode()
+        status = await self._sender.send(app.subscription, payload, push.expires - self._now())
+        if status in _ACCEPTED:
+            await self._writer.run(phone_jobs.sent(push.id, self._now()))
+        elif status in _GONE:
+            await self._writer.run(phone_jobs.unsubscribing(phone_id, app.subscription))

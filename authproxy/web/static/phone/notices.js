@@ -1,0 +1,68 @@
+// Notifications while the app is closed: the user's permission, and the subscription that goes with it.
+
+import { button, element } from "./elements.js";
+import { ask } from "./service.js";
+
+const canNotify = "Notification" in self && "PushManager" in self && "serviceWorker" in navigator;
+
+export const permission = () => (canNotify ? Notification.permission : "unsupported");
+
+export class Notices {
+  constructor(place, accounts) {
+    this.place = place;
+    this.accounts = accounts; // gives them
+    this.pushKey = "";
+  }
+
+  // Tells the service how this device is, and learns the key to subscribe with.
+  async report() {
+    const subscription = await this.subscription();
+    for (const account of await this.accounts()) {
+      const said = await ask(account, "contact", {
+        clock: Date.now(), permission: permission(), ...(subscription === null ? {} : { subscription }),
+      }).catch(() => null);
+      if (said) this.pushKey = said.push_key;
+    }
+  }
+
+  async subscription() {
+    if (!canNotify) return null;
+    if (Notification.permission !== "granted") return "";
+    const registration = await navigator.serviceWorker.getRegistration("/phone/");
+    const made = await registration?.pushManager.getSubscription();
+    return made ? JSON.stringify(made) : null;
+  }
+
+  async subscribe() {
+    if (Notification.permission !== "granted") await Notification.requestPermission();
+    if (Notification.permission === "granted" && this.pushKey) {
+      try {
+        const registration = await navigator.serviceWorker.ready;
+        await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: this.pushKey });
+      } catch (error) {
+        this.show("This browser can't be notified now. Keep this page open when you sign in.");
+        return;
+      }
+    }
+    await this.report();
+    await this.show();
+  }
+
+  async show(problem = "") {
+    const accounts = await this.accounts();
+    if (!accounts.length) {
+      this.place.replaceChildren();
+      return;
+    }
+    const text = problem || {
+      granted: "Notifications are on.",
+      denied: "Notifications are blocked for this site. Allow them in the browser's settings, or open this page when you sign in.",
+      default: "Turn notifications on, and sign-ins find you when this page is closed.",
+      unsupported: "This browser has no notifications. On an iPhone, add this page to the home screen first.",
+    }[permission()];
+    const wants = permission() === "default" || problem;
+    this.place.replaceChildren(element("div", { class: "card" },
+      element("h2", {}, "Notifications"), element("p", {}, text),
+      wants ? button("Turn on notifications", () => this.subscribe()) : ""));
+  }
+}
