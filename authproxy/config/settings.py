@@ -45,6 +45,8 @@ class WebSettings:
     ssl_cert_path: Path | None = None  # None: self-signed, kept in state_dir
     ssl_key_path: Path | None = None
     trusted_proxies: tuple[tuple[Address, Address], ...] = ()  # first to last address
+    webpush_hosts: tuple[str, ...] = ()  # empty: any on the Internet
+    geoip_file: Path | None = None
     request_rate: int = 20  # a second, from one address, without a valid signature; 0: any number
 
 

@@ -85,6 +85,10 @@ class PushDesk:
         """Closes what an earlier run left open. Pushes that have not expired yet end by themselves."""
         self._writer.run(sweeping(self._now())).addErrback(log_failure)
 
+    def tell(self, notifies: Notifies) -> None:
+        """Who brings pushes to phones from now on."""
+        self._notifies = notifies
+
     def stop(self) -> None:
         """Ends the timer. Whoever waits is up to the caller."""
         if self._timer is not None:
