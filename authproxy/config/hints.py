@@ -53,7 +53,9 @@ def homes(key: str, but: SectionType) -> list[str]:
 
 
 def without_inline_comment(value: str) -> str | None:
-    """The value before what looks like a comment; None if nothing does."""
+    """The value before what looks like a comment; None if nothing does. ``#`` alone may be a phone's key."""
+    if len(value) == 1:
+        return None
     match = _INLINE_COMMENT.search(value)
     return value[: match.start()].rstrip() if match else None
 

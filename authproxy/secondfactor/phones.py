@@ -206,16 +206,29 @@ def _usernames(connection: sa.Connection, ids: list[str]) -> dict[str, tuple[str
 
 def checked_number(number: str) -> str:
     """E.164 (``+15555550100``) of what was typed; a number without ``+`` is one of North America if it has ten
-    digits. Empty stays empty. Raises BadValue."""
+    digits. It must be as long as numbers of its country are. Empty stays empty. Raises BadValue."""
     text = number.strip()
     if not text:
         return ""
     digits = "".join(character for character in text if character.isascii() and character.isdigit())
     if not text.startswith("+") and len(digits) == 10:
         digits = "1" + digits
-    if len(digits) not in _E164 or set(text) - set("+0123456789 ()-./"):
+    if len(digits) not in _E164 or set(text) - set("+0123456789 ()-./") or not (e164 := _e164(f"+{digits}")):
         raise BadValue(f"{text!r} is no phone number; wanted it international, as in +1 555 555 0100")
-    return f"+{digits}"
+    return e164
+
+
+def _e164(number: str) -> str:
+    """Empty if there can't be such a number. Whether it is in use is not asked: there are always newer ones."""
+    import phonenumbers as library  # takes time and memory that logins needn't
+
+    try:
+        parsed = library.parse(number)
+    except library.NumberParseException:
+        return ""
+    if library.is_possible_number_with_reason(parsed) != library.ValidationResult.IS_POSSIBLE:
+        return ""
+    return str(library.format_number(parsed, library.PhoneNumberFormat.E164))
 
 
 def _checked_type(text: str) -> str:
