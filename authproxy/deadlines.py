@@ -32,6 +32,11 @@ class Deadlines:
             self._forget_fired()
         return deferred
 
+    @property
+    def is_watching(self) -> bool:
+        """Whether anything is waited for."""
+        return any(not deferred.called for _due, deferred in self._waiting)
+
     def _forget_fired(self) -> None:
         waiting = self._waiting
         while waiting and waiting[0][1].called:

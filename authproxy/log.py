@@ -12,7 +12,6 @@ import sys
 import syslog
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TextIO
 
 from twisted.logger import (
@@ -20,14 +19,14 @@ from twisted.logger import (
     LogEvent,
     Logger,
     LogLevel,
+    LogPublisher,
     formatEvent,
     globalLogBeginner,
 )
-from twisted.python.logfile import LogFile
 from zope.interface import implementer
 
 from authproxy.config.settings import MainSettings
-from authproxy.errors import ConfigError
+from authproxy.linefile import LineFile
 
 _LINE_LIMIT = 8192
 _SYSLOG_PRIORITY = {
@@ -37,50 +36,8 @@ _SYSLOG_PRIORITY = {
     LogLevel.error: syslog.LOG_ERR,
     LogLevel.critical: syslog.LOG_CRIT,
 }
-_COMPLAIN_EVERY = 60.0
 
 LineSink = Callable[[str], None]
-
-
-class LineFile:
-    """A rotated file of lines. A full disk or a vanished directory costs lines, never a login.
-
-    Complains on standard error at most once a minute while it can't write.
-    """
-
-    def __init__(self, path: Path, max_size: int, max_files: int, complaints: TextIO | None = None) -> None:
-        self._complaints = complaints or sys.stderr
-        self._complained = -_COMPLAIN_EVERY
-        self.lost = 0
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-            self._file = LogFile(  # type: ignore[no-untyped-call]
-                path.name,
-                str(path.parent),
-                rotateLength=max_size,
-                defaultMode=0o640,
-                maxRotatedFiles=max_files or None,
-            )
-        except OSError as error:
-            raise ConfigError(f"can't write the log file {path}: {error.strerror}; see [main] log_dir") from error
-        self._path = path
-
-    def write(self, line: str) -> None:
-        try:
-            self._file.write(f"{line}\n".encode("utf-8", "backslashreplace"))  # type: ignore[no-untyped-call]
-        except (OSError, AttributeError) as error:  # AttributeError: a rotation failed and left it closed
-            self._complain(error)
-
-    def _complain(self, error: Exception) -> None:
-        self.lost += 1
-        now = time.monotonic()
-        if now - self._complained >= _COMPLAIN_EVERY:
-            self._complained = now
-            print(f"authproxy: can't write {self._path}: {error}; {self.lost} lines lost", file=self._complaints)
-
-    def close(self) -> None:
-        if not self._file.closed:
-            self._file.close()  # type: ignore[no-untyped-call]
 
 
 class Stamp:
@@ -203,21 +160,48 @@ class _Forward(logging.Handler):
         self._log.emit(level, "{library}: {text}", library=record.name, text=record.getMessage())
 
 
-def start_logging(settings: MainSettings, is_debug: bool, stdout: TextIO | None = None) -> None:
+@implementer(ILogObserver)
+class Logging:
+    """Where events go at the moment; that may change while the daemon runs."""
+
+    def __init__(self) -> None:
+        self._publisher = LogPublisher()
+        self._files: list[LineFile] = []
+
+    def __call__(self, event: LogEvent) -> None:
+        self._publisher(event)
+
+    def change(self, settings: MainSettings, is_debug: bool, stdout: TextIO | None = None) -> None:
+        """Goes on as ``[main]`` says. Raises ConfigError if the log file can't be written: nothing has changed
+        then."""
+        level = LogLevel.debug if is_debug else LogLevel.info
+        files, observers = [], list[ILogObserver]()
+        if settings.log_file and settings.log_dir is not None:
+            file = LineFile(settings.log_dir / "authproxy.log", settings.log_max_size, settings.log_max_files)
+            files.append(file)
+            observers.append(Lines(TextLine(), file.write, level))
+        if settings.log_stdout:
+            form = TextLine() if settings.log_stdout_format == "text" else JsonLine()
+            observers.append(Lines(form, _line_printer(stdout or sys.stdout), level))
+        if settings.log_syslog:
+            observers.append(Syslog(settings.syslog_facility, level))
+        self._publisher, self._files, old = LogPublisher(*observers), files, self._files
+        for each in old:
+            each.close()
+
+    @property
+    def files(self) -> list[LineFile]:
+        return list(self._files)
+
+
+def start_logging(settings: MainSettings, is_debug: bool, stdout: TextIO | None = None) -> Logging:
     """Begins logging as ``[main]`` says. Raises ConfigError if the log file can't be written."""
-    level = LogLevel.debug if is_debug else LogLevel.info
-    observers: list[ILogObserver] = []
-    if settings.log_file and settings.log_dir is not None:
-        file = LineFile(settings.log_dir / "authproxy.log", settings.log_max_size, settings.log_max_files)
-        observers.append(Lines(TextLine(), file.write, level))
-    if settings.log_stdout:
-        form = TextLine() if settings.log_stdout_format == "text" else JsonLine()
-        observers.append(Lines(form, _line_printer(stdout or sys.stdout), level))
-    if settings.log_syslog:
-        observers.append(Syslog(settings.syslog_facility, level))
-    globalLogBeginner.beginLoggingTo(observers, discardBuffer=True, redirectStandardIO=False)
+    logs = Logging()
+    logs.change(settings, is_debug, stdout)
+    globalLogBeginner.beginLoggingTo([logs], discardBuffer=True, redirectStandardIO=False)
     root = logging.getLogger()
     root.addHandler(_Forward(level=logging.WARNING))
+    return logs
 
 
 def _line_printer(stream: TextIO) -> LineSink:

@@ -155,9 +155,13 @@ def _open_monitor(settings: MetricsSettings, service: Service, embedded: Embedde
 
 def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Sockets) -> Front:
     """The APIs. Stopped before what they use: first the listener, then the logins that go on by themselves."""
-    from authproxy.web.front import open_front  # half a second of imports that many daemons don't need
+    # half a second of imports that many daemons don't need
+    from authproxy.secondfactor.phone_rooms import PhoneRooms
+    from authproxy.web.front import open_front
+    from authproxy.web.phone.app import Phones
 
     settings, embedded, reactor = service.assembly.settings, service.ground.embedded, service.ground.reactor
+    phones = PhoneRooms.open(embedded, web, reactor, service.closers)
     transactions = embedded.transactions(service.log_of_api, reactor)
     front = open_front(
         web,
@@ -167,9 +171,10 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
         reactor,
         sockets.get(Place("tcp", web.interface, web.port)),
         telephony=outside.callbacks,
+        phones=Phones(phones.desk, phones.pipush, phones.bus),
         is_debug=settings.main.debug,
     )
-    service.closers += [transactions.stop, front.stop]
+    service.closers += [transactions.stop, front.stop, phones.bus.close]
     reactor.callLater(0, front.start)  # type: ignore[no-untyped-call]
     return front
 

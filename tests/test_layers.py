@@ -208,6 +208,7 @@ RULES = (
             "authproxy.secondfactor.pipush_api",
             "authproxy.messaging.gateway",
             "authproxy.drops",
+            "authproxy.tcp",
             "authproxy.config.settings",
         ),
     ),
@@ -223,10 +224,17 @@ RULES = (
         ),
     ),
     Rule(
-        "only service and cli know everything",
+        "only service, its assembly and cli know everything",
         ("authproxy",),
-        forbidden=("authproxy.service", "authproxy.cli"),
-        but=("authproxy.service", "authproxy.cli", "authproxy.demo", "authproxy.__main__"),
+        forbidden=("authproxy.service", "authproxy.assembly", "authproxy.cli"),
+        but=(
+            "authproxy.service",
+            "authproxy.assembly",
+            "authproxy.running",
+            "authproxy.cli",
+            "authproxy.demo",
+            "authproxy.__main__",
+        ),
     ),
     Rule(
         "the global reactor is named in service and cli only",

@@ -109,6 +109,8 @@ _SAMPLES = {
     "syslog_host": "siem.example.com",
     "syslog_port": "6514",
     "trusted_proxies": "192.0.2.6",
+    "webpush_hosts": "fcm.googleapis.com, .push.apple.com, .push.services.mozilla.com",
+    "geoip_file": "GeoLite2-City.mmdb",
     "username": "authproxy",
 }
 

@@ -7,14 +7,12 @@ from ipaddress import IPv6Address, ip_address
 from twisted.internet.address import IPv4Address as IPv4Endpoint
 from twisted.internet.address import IPv6Address as IPv6Endpoint
 from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IAddress, IListeningPort, IReactorTCP, IReactorTime
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IAddress, IReactorTCP, IReactorTime
+from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 
 from authproxy.config.settings import HttpProxySettings
 from authproxy.drops import Drops
-from authproxy.errors import ConfigError
 from authproxy.httpproxy.connect import Connect
 from authproxy.httpproxy.tunnel import Caller, Far, dial
 
@@ -22,12 +20,11 @@ TLS_PORT = 443
 _MOST = 1000
 _MOST_PER_CLIENT = 200
 _CONNECT_SECONDS = 10.0
-_BACKLOG = 128
 
 _log = Logger()
 
 
-class HttpProxy(Factory):
+class HttpProxy(ServerFactory):
     """Takes connections, and tells each what it may do."""
 
     noisy = False
@@ -49,19 +46,9 @@ class HttpProxy(Factory):
         self._drops = Drops()
         self._callers: dict[Caller, str] = {}
 
-    def listen(self) -> IListeningPort:
-        """On every address of both families if ``interface`` is empty. Raises ConfigError."""
-        section = self._settings
-        for address in (section.interface,) if section.interface else ("::", "0.0.0.0"):  # noqa: S104
-            try:
-                return self._reactor.listenTCP(section.port, self, _BACKLOG, address)  # type: ignore[arg-type]
-            except CannotListenError as error:
-                failure = error
-        raise ConfigError(
-            f"can't listen on {section.interface or 'every address'} port {section.port}/tcp:"
-            f" {failure.socketError}; is another proxy running, is the port below 1024 (needs root or"
-            " CAP_NET_BIND_SERVICE)?"
-        ) from failure
+    @property
+    def is_in_use(self) -> bool:
+        return bool(self._callers)
 
     def close(self) -> None:
         """Ends every tunnel."""

@@ -38,16 +38,25 @@ class FrontSection:
         now: Callable[[], float],
     ) -> None:
         """``primary_for``: who checks a password with a given way to bind. Raises ConfigError."""
+        self.now = now
+        self.refusals = Refusals()
+        self._dropped = metrics.ldap_dropped
+        self._drops = Drops()
+        self.change(settings, authenticator, primary_for)
+
+    def change(
+        self,
+        settings: LdapServerSettings,
+        authenticator: Authenticates,
+        primary_for: Callable[[BindFunction], Primary],
+    ) -> None:
+        """What counts for requests that are still to come, on connections that are open, too."""
+        self.rules = BindRules.of(settings)
         self.name = settings.name
         self.authenticator = authenticator
         self.primary_for = primary_for
-        self.now = now
-        self.rules = BindRules.of(settings)
-        self.refusals = Refusals()
         self.may_search_after_bind = settings.allow_searches_after_bind
         self.has_certificate = settings.ssl_cert_path is not None
-        self._dropped = metrics.ldap_dropped
-        self._drops = Drops()
 
     def complain(self, peer: str, problem: str, kind: str = MALFORMED) -> None:
         """A client that was sent away; logged once per minute for each address and kind."""

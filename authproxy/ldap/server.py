@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IAddress, IListeningPort, IReactorTCP, IReactorTime
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.internet.protocol import ServerFactory
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from authproxy.config.settings import Address, LdapServerSettings
-from authproxy.errors import ConfigError
+from authproxy.ldap.binds import BindRules
 from authproxy.ldap.caller import Caller
 from authproxy.ldap.certificate import ServerCertificate
 from authproxy.ldap.responses import Code
@@ -27,45 +27,70 @@ from authproxy.model import Authenticates, Primary
 
 _LOOK_EVERY = 1.0
 _DRAIN_SECONDS = 3.0
-_BACKLOG = 1024
 
 _log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a section's clients are served by; it may change while their connections stay.
+
+    ``connect`` opens a connection to the directory; ``patience``: seconds for its answer to a bind.
+    """
+
+    settings: LdapServerSettings
+    authenticator: Authenticates
+    primary_for: Callable[[BindFunction], Primary]
+    connect: Connect
+    patience: float
+    certificate: ServerCertificate | None
+
+    @classmethod
+    def make(
+        cls,
+        settings: LdapServerSettings,
+        authenticator: Authenticates,
+        primary_for: Callable[[BindFunction], Primary],
+        connect: Connect,
+        patience: float = 10.0,
+    ) -> Terms:
+        """Reads the certificate. Raises ConfigError when it, or an ``exempt_ou``, can't be used."""
+        BindRules.of(settings)
+        return cls(settings, authenticator, primary_for, connect, patience, _certificate(settings))
 
 
 class LdapServer:
     """Implements ``front.Front`` for one ``[ldap_server_auto]``."""
 
-    def __init__(
-        self,
-        settings: LdapServerSettings,
-        authenticator: Authenticates,
-        primary_for: Callable[[BindFunction], Primary],
-        connect: Connect,
-        metrics: Metrics,
-        clock: IReactorTime,
-        patience: float = 10.0,
-    ) -> None:
-        """``connect`` opens a connection to the directory; ``patience``: seconds for its answer to a bind.
-
-        Raises ConfigError when the certificate can't be used.
-        """
-        self.section = FrontSection(settings, authenticator, primary_for, metrics, clock.seconds)
-        self.connect = connect
+    def __init__(self, terms: Terms, metrics: Metrics, clock: IReactorTime) -> None:
         self.clock = clock
-        self.patience = patience
-        self.network_timeout = settings.network_timeout or math.inf
-        self.idle_timeout = settings.idle_timeout or math.inf
-        self.certificate = _certificate(settings)
         self.callers: set[Caller] = set()
-        self._settings = settings
-        self._most_from_one = settings.max_connections_per_client
-        self._balancers = settings.proxy_protocol
+        self._metrics = metrics
         self._by_peer: Counter[str] = Counter()
+        self.section = FrontSection(terms.settings, terms.authenticator, terms.primary_for, metrics, clock.seconds)
+        self._take(terms)
         self._looking = LoopingCall(self._look_at_clock)
         self._looking.clock = clock
         self._looking.start(_LOOK_EVERY, now=False).addErrback(self._broke)
-        metrics.pending.labels(settings.name).set_function(lambda: self.pending)
-        metrics.ldap_connections.labels(settings.name).set_function(lambda: len(self.callers))
+
+    def _take(self, terms: Terms) -> None:
+        settings = terms.settings
+        self._terms = terms
+        self.connect = terms.connect
+        self.patience = terms.patience
+        self.certificate = terms.certificate
+        self.network_timeout = settings.network_timeout or math.inf
+        self.idle_timeout = settings.idle_timeout or math.inf
+        self._most_from_one = settings.max_connections_per_client
+        self._balancers = settings.proxy_protocol
+        self._metrics.pending.labels(settings.name).set_function(lambda: self.pending)
+        self._metrics.ldap_connections.labels(settings.name).set_function(lambda: len(self.callers))
+
+    def change(self, terms: Terms) -> None:
+        """Connections stay; a login that is being decided ends as it began; ``terms`` serve what comes next. A
+        handshake uses the certificate of the moment."""
+        self.section.change(terms.settings, terms.authenticator, terms.primary_for)
+        self._take(terms)
 
     @property
     def pending(self) -> int:
@@ -74,19 +99,19 @@ class LdapServer:
 
     # ------------------------------------------------------------ ports
 
-    def listen(self, reactor: IReactorTCP) -> list[IListeningPort]:
-        """Opens LDAP, and with a certificate LDAPS. Raises ConfigError when a port can't be had."""
-        settings = self._settings
-        ports = [_listen(reactor, Entrance(self, is_tls=False), settings.interface, settings.port)]
+    def entrances(self) -> list[tuple[int, Entrance]]:
+        """Its ports: LDAP, and with a certificate LDAPS."""
+        settings = self._terms.settings
+        entrances = [(settings.port, Entrance(self, is_tls=False))]
         if self.certificate is not None:
-            ports.append(_listen(reactor, Entrance(self, is_tls=True), settings.interface, settings.ssl_port))
-        return ports
+            entrances.append((settings.ssl_port, Entrance(self, is_tls=True)))
+        return entrances
 
     def caller(self, host: str, is_tls: bool) -> Caller | None:
         """The conversation with who has just connected; None to hang up at once."""
         peer = _plain(host)
         has_header = bool(self._balancers) and _is_among(peer, self._balancers)
-        if len(self.callers) >= self._settings.max_connections:
+        if len(self.callers) >= self._terms.settings.max_connections:
             self.section.complain(peer, TOO_MANY, TOO_MANY)
             return None
         return Caller(self, peer, is_tls, has_header)
@@ -114,23 +139,20 @@ class LdapServer:
     def _broke(self, failure: Failure) -> None:
         _log.failure("{section}: connections are no longer looked after", failure, section=self.section.name)
 
-    # ------------------------------------------------------------ reload, stop
+    # ------------------------------------------------------------ the end
 
-    def reload(self) -> None:
-        """Loads the certificate anew; connections that are open keep theirs. Raises ConfigError: nothing
-        has changed then."""
-        if self.certificate is not None:
-            self.certificate.reload()
+    def close(self, seconds: float = _DRAIN_SECONDS, *, keeps_idle: bool = False) -> Deferred[None]:
+        """What is under way has some seconds to end; everybody is told. The ports are their owner's to close.
 
-    def close(self) -> Deferred[None]:
-        """What is under way may end for a few seconds; everybody is told. The ports are their owner's to close."""
-        return Deferred.fromCoroutine(self._drain())
+        ``keeps_idle``: clients that ask nothing at the moment may stay for that long, too.
+        """
+        return Deferred.fromCoroutine(self._drain(self.clock.seconds() + seconds, keeps_idle))
 
-    async def _drain(self) -> None:
-        give_up = self.clock.seconds() + _DRAIN_SECONDS
+    async def _drain(self, give_up: float, keeps_idle: bool) -> None:
         while self.callers and self.clock.seconds() < give_up:
-            self._dismiss(lambda caller: caller.is_idle)
-            await deferLater(self.clock, 0.02)
+            if not keeps_idle:
+                self._dismiss(lambda caller: caller.is_idle)
+            await deferLater(self.clock, 0.02 if not keeps_idle else 0.2)
         self._dismiss(lambda _: True)
         await deferLater(self.clock, 0.02)
         for caller in list(self.callers):
@@ -144,7 +166,7 @@ class LdapServer:
                 caller.goodbye(Code.UNAVAILABLE, "the server is shutting down")
 
 
-class Entrance(Factory):
+class Entrance(ServerFactory):
     """One port."""
 
     noisy = False
@@ -166,19 +188,6 @@ def _certificate(settings: LdapServerSettings) -> ServerCertificate | None:
 
 
 # ---------------------------------------------------------------- addresses
-
-
-def _listen(reactor: IReactorTCP, factory: Factory, interface: str, port: int) -> IListeningPort:
-    """On every address of both families if ``interface`` is empty and the host has IPv6."""
-    for address in (interface,) if interface else ("::", "0.0.0.0"):  # noqa: S104
-        try:
-            return reactor.listenTCP(port, factory, _BACKLOG, address)  # type: ignore[arg-type]
-        except CannotListenError as error:
-            failure = error
-    raise ConfigError(
-        f"can't listen on {interface or 'every address'} port {port}/tcp: {failure.socketError}; is another LDAP"
-        " server running, is the port below 1024 (needs root or CAP_NET_BIND_SERVICE), is interface= right?"
-    ) from failure
 
 
 def _plain(host: str) -> str:

@@ -24,7 +24,11 @@ def open_port(reactor: IReactorSocket, interface: str, port: int, protocol: Data
 
     ``port`` 0 takes any free one. Raises ConfigError when the port can't be had.
     """
-    bound = _bind(interface, port)
+    return adopt(reactor, bind(interface, port), protocol)
+
+
+def adopt(reactor: IReactorSocket, bound: socket.socket, protocol: DatagramProtocol) -> IListeningPort:
+    """The same with a socket that is bound."""
     try:
         bound.setblocking(False)
         _enlarge_buffer(bound)
@@ -33,7 +37,8 @@ def open_port(reactor: IReactorSocket, interface: str, port: int, protocol: Data
         bound.close()
 
 
-def _bind(interface: str, port: int) -> socket.socket:
+def bind(interface: str, port: int) -> socket.socket:
+    """Raises ConfigError when the port can't be had."""
     if interface:
         return _bind_to(socket.AF_INET6 if ":" in interface else socket.AF_INET, interface, port)
     try:

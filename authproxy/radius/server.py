@@ -96,6 +96,14 @@ class RadiusServer(DatagramProtocol):
         """How many logins are being decided."""
         return self._exchange.pending
 
+    def succeed(self, before: RadiusServer) -> None:
+        """Goes on in the place of another one, on its socket: what that one was asked is no new login here, and it
+        still answers what it has begun."""
+        self._exchange = before._exchange
+        self._conversations = before._conversations
+        self._signing.learn(before._signing)
+        self.transport = before.transport
+
     # ------------------------------------------------------------ in
 
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:

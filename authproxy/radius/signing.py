@@ -29,6 +29,20 @@ class SigningRule:
         self._signing: dict[str, None] = {}
         self._is_proxy: dict[str, bool] = {}
 
+    def learn(self, other: SigningRule) -> None:
+        """What another one has seen of the same clients counts here, too."""
+        if self._rule is RequireMessageAuthenticator.AUTO:
+            self.restore(*other.seen())
+
+    def seen(self) -> tuple[list[str], dict[str, bool]]:
+        """Who signs; and who does not, with whether it is a proxy."""
+        return list(self._signing), dict(self._is_proxy)
+
+    def restore(self, signing: list[str], is_proxy: dict[str, bool]) -> None:
+        """What ``seen`` gave."""
+        self._signing.update(dict.fromkeys(signing))
+        self._is_proxy.update(is_proxy)
+
     def note_signed(self, address: str) -> bool:
         """An Access-Request with a right signature has come. True for the first one of this client."""
         if address in self._signing or self._rule is not RequireMessageAuthenticator.AUTO:

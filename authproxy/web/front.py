@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
+import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from authproxy.messaging.gateway import HearsGateway
 from authproxy.secondfactor.authapi import AuthApi
 from authproxy.web.app import build
 from authproxy.web.certificate import WebCertificate, self_signed
-from authproxy.web.listener import WebListener, open_socket
+from authproxy.web.listener import WebListener
 from authproxy.web.phone.app import Phones
 from authproxy.web.rates import Rates
 from authproxy.web.refusals import Refusals
@@ -51,12 +52,13 @@ def open_front(
     auth: AuthApi,
     applications: Applications,
     clock: IReactorTime,
+    opened: socket.socket,
     *,
     telephony: HearsGateway | None = None,
     phones: Phones | None = None,
     is_debug: bool = False,
 ) -> Front:
-    """Clients may connect from now on; they are answered after ``start``. Raises ConfigError."""
+    """``opened``: where clients connect; they are answered after ``start``. Raises ConfigError."""
     host = urlsplit(settings.base_url).hostname or "localhost"
     certificate = _certificate(settings, state_dir, host)
     site = Site(
@@ -71,7 +73,6 @@ def open_front(
     )
     sources = Sources(settings.trusted_proxies)
     app = build(site, sources, is_debug=is_debug)
-    opened = open_socket(settings.interface, settings.port)
     is_own = settings.ssl_cert_path is None
     return Front(WebListener(app, certificate, opened, sources, clock), certificate, is_own)
 

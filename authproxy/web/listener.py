@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import resource
 import socket
@@ -18,6 +17,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from authproxy.errors import ConfigError
+from authproxy.tcp import BACKLOG
 from authproxy.web.addresses import Addresses
 from authproxy.web.certificate import WebCertificate
 from authproxy.web.protocol import GuardedProtocol
@@ -28,9 +28,7 @@ STOP_SECONDS: Final = 3.0  # for what is being answered
 _HANDSHAKE_SECONDS: Final = 10.0
 _KEEP_ALIVE_SECONDS: Final = 75
 _MOST_CONNECTIONS: Final = 10_000  # a phone that is open holds one
-_BACKLOG: Final = 1024
 _LOOK_EVERY: Final = 60.0
-_NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT)
 
 _log = Logger()
 
@@ -79,7 +77,7 @@ class WebListener:
             sock=self._socket,
             ssl=self._certificate.context,
             ssl_handshake_timeout=_HANDSHAKE_SECONDS,
-            backlog=_BACKLOG,
+            backlog=BACKLOG,
         )
         self._looking.start(_LOOK_EVERY, now=False)
 
@@ -114,30 +112,6 @@ class WebListener:
                 _log.info("web: new certificate, SHA-256 {print}", print=self._certificate.fingerprint)
         except ConfigError as error:
             _log.error("web: {problem}; the one before stays in use", problem=str(error))
-
-
-def open_socket(interface: str, port: int) -> socket.socket:
-    """A listening TCP socket. ``interface`` is an address; empty: every address, of IPv4 and IPv6. ``port`` 0
-    takes any free one. Raises ConfigError when the port can't be had."""
-    try:
-        if interface:
-            return _listening(socket.AF_INET6 if ":" in interface else socket.AF_INET, interface, port)
-        try:
-            return _listening(socket.AF_INET6, "::", port)
-        except OSError as error:
-            if error.errno not in _NO_IPV6:
-                raise
-            return _listening(socket.AF_INET, "0.0.0.0", port)  # noqa: S104
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ConfigError(f"can't listen on {interface or 'every address'} port {port}/tcp: {reason}") from error
-
-
-def _listening(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
-    both = family is socket.AF_INET6 and address == "::"
-    opened = socket.create_server((address, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both)
-    opened.setblocking(False)
-    return opened
 
 
 def _most_connections() -> int:

@@ -17,7 +17,6 @@ from twisted.logger import LogEvent, globalLogPublisher
 
 from authproxy.apiclient.https import HttpsHost
 from authproxy.config.settings import HttpProxySettings
-from authproxy.errors import ConfigError
 from authproxy.httpproxy.door import HttpProxy
 from authproxy.model import Allowed, Identity
 from tests.remote.fake_cloud import FakeCloud, FakeUser, on_loop
@@ -33,7 +32,7 @@ class Proxy:
     def __init__(self, far_port: int, **settings: Any) -> None:
         section = HttpProxySettings("http_proxy", "localhost", 0, "127.0.0.1", **settings)
         self.door = HttpProxy(section, reactor, reactor, most=3, port=far_port)
-        self.listening: IListeningPort = self.door.listen()
+        self.listening: IListeningPort = reactor.listenTCP(0, self.door, interface="127.0.0.1")
         self.port: int = self.listening.getHost().port  # type: ignore[attr-defined]
         self.logged: list[str] = []
         globalLogPublisher.addObserver(self._observe)
@@ -208,11 +207,3 @@ async def test_closing_ends_every_tunnel(proxies: Any) -> None:
     await on_loop(host.done.wait())
     writer.close()
     server.close()
-
-
-@pytest_twisted.ensureDeferred
-async def test_a_port_that_is_taken_is_told(proxies: Any) -> None:
-    taken = proxies().port
-    section = HttpProxySettings("http_proxy", "localhost", taken, "127.0.0.1")
-    with pytest.raises(ConfigError, match=f"port {taken}/tcp"):
-        HttpProxy(section, reactor, reactor).listen()

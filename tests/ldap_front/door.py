@@ -13,7 +13,7 @@ from authproxy.authenticator import Authenticator
 from authproxy.config.settings import AdClientSettings, LdapServerSettings
 from authproxy.deadlines import Deadlines
 from authproxy.ldap.binds import BindRules
-from authproxy.ldap.server import LdapServer
+from authproxy.ldap.server import LdapServer, Terms
 from authproxy.metrics import Metrics
 from authproxy.model import LoginRecord, SecondFactor
 from authproxy.policy import Rules
@@ -66,18 +66,18 @@ class Door:
         )
         exempt = BindRules.of(settings).is_exempt
         relay = BindRelay(directory, self.primary, exempt, self.memory.forget, reactor)
-        self.server = LdapServer(
-            settings,
-            authenticator,
-            relay.primary_for,
-            self.primary.connect,
-            self.metrics,
-            reactor,
-            directory.timeout,
-        )
-        self._ports = self.server.listen(reactor)
+        self._served = (settings, authenticator, relay.primary_for, self.primary.connect, directory.timeout)
+        self.server = LdapServer(Terms.make(*self._served), self.metrics, reactor)
+        self._ports = [
+            reactor.listenTCP(port, entrance, interface=settings.interface)
+            for port, entrance in self.server.entrances()
+        ]
         self.port, *secure = [port.getHost().port for port in self._ports]
         self.ssl_port = secure[0] if secure else 0
+
+    def reload(self) -> None:
+        """As a reload of the configuration does: files are read anew. Raises ConfigError."""
+        self.server.change(Terms.make(*self._served))
 
     async def is_welcome(self, _who: object) -> bool:
         return self.welcome

@@ -226,15 +226,15 @@ async def test_a_new_certificate_is_shown_without_a_restart(make_site: MakeSite,
     try:
         (certificate.directory / "cert.pem").write_text("nothing")
         with pytest.raises(ConfigError, match=r"ssl_cert_path: .*cert\.pem"):
-            door.server.reload()
+            door.reload()
         (certificate.directory / "cert.pem").write_bytes(old["cert.pem"])
         other.issue_cert("localhost").private_key_pem.write_to_path(str(certificate.directory / "key.pem"))
         with pytest.raises(ConfigError, match=r"ssl_key_path: .*key\.pem"):
-            door.server.reload()
+            door.reload()
         assert (await tools(door, certificate, "ldaps").who_am_i(ALICE, f"pw-0001,{CODE}"))[0] == 0
         fresh.issue("localhost")
         other.cert_pem.write_to_path(str(certificate.directory / "ca.pem"))
-        door.server.reload()
+        door.reload()
         for way in ("ldaps", "starttls"):
             assert (await tools(door, certificate, way).who_am_i(BOB, "wrong"))[0] == 49
         assert await deferToThread(rebind, kept, ALICE, f"pw-0001,{OTHER_CODE}") == 0

@@ -7,7 +7,8 @@ from twisted.logger import Logger, LogLevel, LogPublisher
 
 from authproxy.config.settings import MainSettings
 from authproxy.errors import ConfigError
-from authproxy.log import JsonLine, LineFile, Lines, Stamp, TextLine, start_logging
+from authproxy.linefile import LineFile
+from authproxy.log import JsonLine, Lines, Stamp, TextLine, start_logging
 
 
 def logged(form: TextLine | JsonLine, text: str, level: LogLevel = LogLevel.info, **fields: object) -> str:

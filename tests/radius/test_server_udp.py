@@ -173,7 +173,7 @@ def test_host_without_ipv6_serves_ipv4(monkeypatch: pytest.MonkeyPatch, ports: l
 
     with monkeypatch.context() as without:
         without.setattr(listen.socket, "socket", NoIPv6)
-        bound = listen._bind("", 0)
+        bound = listen.bind("", 0)
     assert bound.getsockname()[0] == "0.0.0.0"
     bound.close()
 

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
 from authproxy.errors import ConfigError
+from authproxy.tcp import open_socket
 from authproxy.web import listener, protocol
 from authproxy.web.addresses import Addresses
-from authproxy.web.listener import open_socket
 from authproxy.web.rates import BURST, Rates
 from authproxy.web.source import Sources, bucket
 from tests.web.twin import TwinWeb, called, error, in_asyncio

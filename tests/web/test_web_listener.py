@@ -14,6 +14,7 @@ import trustme
 from twisted.internet.task import Clock
 
 from authproxy.errors import ConfigError
+from authproxy.tcp import open_socket
 from authproxy.web import listener
 from authproxy.web.certificate import WebCertificate, self_signed
 from authproxy.web.source import Sources
@@ -144,11 +145,11 @@ async def test_what_cannot_be_answered_does_not_hold_up_the_end(
 @pytest_twisted.ensureDeferred
 async def test_a_listener_that_never_started_can_be_stopped(tmp_path: Path) -> None:
     path, _ = self_signed(tmp_path, ["localhost"])
-    opened = listener.open_socket("127.0.0.1", 0)
+    opened = open_socket("127.0.0.1", 0)
     port = opened.getsockname()[1]
 
     async def app(*_: object) -> None:
         raise AssertionError
 
     await listener.WebListener(app, WebCertificate(path, path), opened, Sources([]), Clock()).stop()
-    listener.open_socket("127.0.0.1", port).close()
+    open_socket("127.0.0.1", port).close()

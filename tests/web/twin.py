@@ -28,9 +28,10 @@ from authproxy.secondfactor.authapi import (
     Progress,
     Who,
 )
+from authproxy.tcp import open_socket
 from authproxy.web.app import build
 from authproxy.web.certificate import WebCertificate
-from authproxy.web.listener import WebListener, open_socket
+from authproxy.web.listener import WebListener
 from authproxy.web.rates import Rates
 from authproxy.web.refusals import Refusals
 from authproxy.web.site import Site

@@ -1,0 +1,1 @@
+"""The parts that ``service`` wires: each section's, made from its settings, so that they can be made anew."""

@@ -1,0 +1,1 @@
+"""What runs around the service: reload, restart, and what systemd and administrators are told."""
