@@ -56,7 +56,7 @@ class TlsConnections:
         self._context = _context(rules)
         self._refusals: WeakKeyDictionary[SSL.Connection, CertificateRefused] = WeakKeyDictionary()
         self._context.set_verify(SSL.VERIFY_PEER, self._verify)
-        self.expires: float | None = None
+        self.expires: float | None = None  # of the chain that was seen last, or of what was refused in it
 
     def clientConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:  # noqa: N803
         connection = SSL.Connection(self._context, None)
@@ -74,11 +74,12 @@ class TlsConnections:
         if not is_good:
             explained = _explain(cert.to_cryptography(), number, depth, self._ca_file)
             self._refusals.setdefault(connection, CertificateRefused(explained))
+            self.expires = earliest_expiry([cert])
         return bool(is_good)
 
     def check_name(self, connection: SSL.Connection) -> None:
         """Whether the server is who we meant to call. Raises CertificateRefused. Call it when the
-        handshake is complete, before anything is sent. ``expires`` is then what its chain said."""
+        handshake is complete, before anything is sent."""
         self.expires = earliest_expiry(connection.get_peer_cert_chain() or ())
         if not self._check_hostname:
             return
