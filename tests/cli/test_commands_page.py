@@ -15,7 +15,7 @@ from console import Console
 
 from authproxy.cli import main
 from authproxy.secondfactor.passcode import hotp
-from authproxy.store.tables import logins, pushes
+from authproxy.store.tables import logins, pushes, telephony
 
 PAGE = (Path(__file__).parents[2] / "docs" / "commands.md").read_text("utf-8")
 SEED = b"12345678901234567890"
@@ -97,6 +97,9 @@ def lived_in(console: Console, tmp_path: Path) -> Console:
         logins, login_id="L", at=now, section="s", username="bob", nas="n", result="accept", reason="", factor="",
         device="", elapsed=1.0, steps=json.dumps([["primary", "ok", "", 0.5]]),
     )  # fmt: skip
+    console.insert(
+        telephony, at=now, kind="sms", purpose="passcodes", user_id=user_id, last_digits="0143", status="sent"
+    )
     return console
 
 
@@ -140,6 +143,8 @@ def test_the_keys_on_the_page_are_those_that_are_printed(lived_in: Console, tmp_
         "phone activate": [phone_id],
         "phone delete": [phone_id],
         "application add": ["web", "--type", "authapi"],
+        "telephony log": [],
+        "telephony credits": ["--add", "5"],
         "application list": [],
         "application show": ["ssh", "--keys"],
         "application rotate": ["ssh"],
