@@ -180,6 +180,7 @@ class Upstream:
         binding, self._binding = self._binding, None
         if binding is None or binding[0] != head.message_id:
             raise BerError("an answer to a bind that nobody sent")
+        self._outstanding.clear()  # what was asked before is abandoned if it has no answer yet (RFC 4511 4.2.1)
         binding[2].callback(frame)
 
     def insert(self, message: bytes) -> None:

@@ -18,7 +18,7 @@ from authproxy.model import AuthRequest, Outcome, Primary, Reject
 from tests.ldap_front.directory import ALICE, BASE, BOB, SERVICE, Directory, Line, settings_for
 from tests.ldap_front.door import CODE, OTHER_CODE, Door, MakeDoor, until
 from tests.ldap_front.test_relaying import SEARCH, answer
-from tests.ldap_front.wire import WireClient
+from tests.ldap_front.wire import WireClient, notice_and_end
 
 ENTRY = seal(1, responses.encode_entry(ALICE.encode(), {b"jpegPhoto": [bytes(50_000)]}))
 DONE = answer(1, messages.SEARCH_DONE)
@@ -259,3 +259,14 @@ async def test_nothing_is_passed_on_that_another_reader_might_take_for_two_messa
     assert (await client.result()).code == Code.PROTOCOL_ERROR
     await client.gone()
     assert directory.heard == []
+
+
+async def test_what_a_bind_ended_is_not_waited_for(make_door: MakeDoor, directory: Directory) -> None:
+    """slapd answers nothing that was asked before a bind and has no answer when the bind comes."""
+    directory.say = lambda _line, envelope: b"" if envelope.tag == messages.SEARCH_REQUEST else None
+    door = make_door(idle_timeout=0.5, network_timeout=60, exempt_ous=(SERVICE,))
+    client = await WireClient.to(door.port)
+    client.send(SEARCH)
+    await until(lambda: directory.heard)
+    assert (await client.bind(SERVICE, "svc-secret")).code == Code.SUCCESS
+    assert (await notice_and_end(client)).code == Code.UNAVAILABLE  # it counts as idle

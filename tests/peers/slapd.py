@@ -3,9 +3,9 @@
     with Slapd(tmp_path, users=100) as peer:
         ... 127.0.0.1:peer.port, peer.tls_port, peer.ca_file, peer.service_dn, peer.service_password
 
-``user0001`` has the password ``pw-0001``, and so on. The first ten are in cn=vpn; 11 must change the password,
-12 is locked, 13's has expired; 14 and 15 share the mail address ``shared@example.test``. ``jörg`` has the password
-``pässwörd``; ``comma`` (``pw-comma``) has a comma in its name.
+``user0001`` has the password ``pw-0001``, and so on; the ``description`` is for the user's own eyes only. The first
+ten are in cn=vpn; 11 must change the password, 12 is locked, 13's has expired; 14 and 15 share the mail address
+``shared@example.test``. ``jörg`` has the password ``pässwörd``; ``comma`` (``pw-comma``) has a comma in its name.
 """
 
 from __future__ import annotations
@@ -103,7 +103,8 @@ olcDbIndex: objectClass,uid,mail eq
 olcRootDN: cn=admin,{base}
 olcRootPW: admin-secret
 olcAccess: {{0}}to attrs=userPassword by anonymous auth by * none
-olcAccess: {{1}}to * by users read by * none
+olcAccess: {{1}}to attrs=description by self read by * none
+olcAccess: {{2}}to * by users read by * none
 
 dn: olcOverlay={{0}}memberof,olcDatabase={{1}}mdb,cn=config
 objectClass: olcOverlayConfig
@@ -260,6 +261,7 @@ def _person(number: int) -> str:
         special = special | {"memberOf": [VPN]}
     return _entry(
         f"uid={uid},{PEOPLE}", "inetOrgPerson", uid=uid, cn=f"User {number}", sn=str(number), mail=mail,
+        description=f"only for {uid}",
         userPassword=_hashed(password_of(number).decode()), **special,
     )  # fmt: skip
 
