@@ -14,7 +14,11 @@ export function element(tag, attributes = {}, ...children) {
 export const button = (text, onclick, kind = "") => element("button", { type: "button", class: kind, onclick }, text);
 
 export const fact = (name, value, kind = null) =>
-  value ? [element("dt", {}, name), element("dd", { class: kind }, value)] : [];
+  value ? [element("dt", {}, name), element("dd", { class: kind }, ...breakable(value))] : [];
+
+// Long names break where a reader expects it.
+const breakable = (text) =>
+  text.split(/(?<=[_@.-])/).flatMap((part, at) => (at ? [document.createElement("wbr"), part] : [part]));
 
 // Read out to those who don't see it.
 export function announce(text) {

@@ -48,19 +48,25 @@ export class Notices {
     await this.show();
   }
 
+  async state() {
+    if (permission() !== "granted") return permission();
+    return (await this.subscription()) ? "granted" : "default";
+  }
+
   async show(problem = "") {
     const accounts = await this.accounts();
     if (!accounts.length) {
       this.place.replaceChildren();
       return;
     }
+    const state = await this.state();
     const text = problem || {
       granted: "Notifications are on.",
       denied: "Notifications are blocked for this site. Allow them in the browser's settings, or open this page when you sign in.",
       default: "Turn notifications on, and sign-ins find you when this page is closed.",
       unsupported: "This browser has no notifications. On an iPhone, add this page to the home screen first.",
-    }[permission()];
-    const wants = permission() === "default" || problem;
+    }[state];
+    const wants = state === "default" || problem;
     this.place.replaceChildren(element("div", { class: "card" },
       element("h2", {}, "Notifications"), element("p", {}, text),
       wants ? button("Turn on notifications", () => this.subscribe()) : ""));

@@ -35,7 +35,7 @@ export class Requests {
   add(account, push) {
     const card = new Card(account, push, () => this.remove(push.id));
     this.cards.set(push.id, card);
-    this.place.append(card.box);
+    this.place.prepend(card.box);
     announce(`Sign-in request: ${push.username} at ${push.application}`);
     if (this.cards.size === 1 && document.hasFocus()) card.heading.focus({ preventScroll: true });
     navigator.vibrate?.(80);
