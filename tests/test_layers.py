@@ -81,6 +81,7 @@ RULES = (
             "authproxy.httpproxy.connect",
             "authproxy.messaging.addresses",
             "authproxy.messaging.gateway",
+            "authproxy.messaging.speech",
             "authproxy.messaging.templates",
             "authproxy.messaging.twilio_signature",
             "authproxy.messaging.twiml",

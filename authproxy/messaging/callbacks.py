@@ -6,7 +6,8 @@ from authproxy.config.settings_telephony import CallSettings
 from authproxy.errors import StoreUnavailable
 from authproxy.messaging.addresses import Addresses
 from authproxy.messaging.calls import GatewayCalls
-from authproxy.messaging.gateway import Came, Gateway, Reply, spoken
+from authproxy.messaging.gateway import Came, Gateway, Reply
+from authproxy.messaging.speech import spoken
 from authproxy.secondfactor.telephony import Ledger
 
 FORBIDDEN = Reply(403)

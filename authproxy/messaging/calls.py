@@ -10,8 +10,9 @@ from twisted.logger import Logger
 
 from authproxy.config.settings_telephony import CallSettings
 from authproxy.messaging.addresses import Addresses, new_token
-from authproxy.messaging.gateway import CallUrls, Gateway, Happened, Heard, NotTaken, Ring, Say, Taken, spoken
+from authproxy.messaging.gateway import CallUrls, Gateway, Happened, Heard, NotTaken, Ring, Say, Taken
 from authproxy.messaging.notes import note
+from authproxy.messaging.speech import spoken
 from authproxy.secondfactor.gateways import Call, CallEnd, CallStage
 from authproxy.secondfactor.reach import Phone, masked
 from authproxy.secondfactor.telephony import Booked, Expense, Ledger, OverLimit

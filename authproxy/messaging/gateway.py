@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from authproxy.config.settings_telephony import CallSettings
 from authproxy.secondfactor.reach import masked
 
 _NUMBER = re.compile(r"\+?\d(?:[ ()./-]{0,2}\d){6,}")
@@ -171,27 +170,3 @@ def without_numbers(text: str) -> str:
     """What a gateway says, for logs: one line, and of phone numbers the last digits only."""
     line = " ".join(text.split())[: 4 * _LONGEST]
     return _NUMBER.sub(lambda found: masked(found[0]), line)[:_LONGEST]
-
-
-def spoken(settings: CallSettings, say: Say, application: str) -> str:
-    match say:
-        case Say.ASK:
-            named = {"{application}": application, "{confirm}": settings.confirm, "{fraud}": settings.fraud}
-            return re.sub(
-                "|".join(map(re.escape, named)),
-                lambda found: _key_name(named[found[0]]),
-                settings.message,
-            )
-        case Say.ACCEPTED:
-            return settings.accepted
-        case Say.REPORTED:
-            return settings.reported
-        case Say.DENIED:
-            return settings.denied
-        case Say.NOTHING:
-            return ""
-
-
-def _key_name(text: str) -> str:
-    """Voices read signs out strangely or not at all."""
-    return {"#": "the hash key", "*": "the star key"}.get(text, text)

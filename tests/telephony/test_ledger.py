@@ -11,6 +11,7 @@ import pytest_twisted
 import sqlalchemy as sa
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.logger import LogEvent, globalLogPublisher
 
 from authproxy.config.settings_telephony import Prices
 from authproxy.secondfactor import telephony_view
@@ -119,9 +120,7 @@ async def test_credits_once_added_are_counted_down_to_the_last(books: Books) -> 
 
 
 @pytest_twisted.ensureDeferred
-async def test_few_credits_are_told_once(books: Books, capfd: pytest.CaptureFixture[str]) -> None:
-    from twisted.logger import LogEvent, globalLogPublisher
-
+async def test_few_credits_are_told_once(books: Books) -> None:
     told: list[str] = []
 
     def hear(event: LogEvent) -> None:

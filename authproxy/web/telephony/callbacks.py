@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -24,7 +24,7 @@ _FORBIDDEN = 403
 _REFUSED = (_FORBIDDEN, 404)
 _METHODS = ["GET", "POST"]
 
-Told = Callable[[Request, Came], Awaitable[Reply]]
+Told = Callable[[Request, Came], Coroutine[Any, Any, Reply]]
 
 
 def routes(site: Site) -> list[Route]:
@@ -61,7 +61,7 @@ class Callback:
             pairs_of(request.headers.get("content-type", ""), body, scope["query_string"]),
             request.headers.get("x-twilio-signature", ""),
         )
-        telling = Deferred.fromCoroutine(self._tell(request, came))
+        telling = Deferred.fromCoroutine(self._told(request, came))
         reply = await telling.asFuture(asyncio.get_running_loop())
         source = source_of(scope)
         if reply.status in _REFUSED:
@@ -71,9 +71,6 @@ class Callback:
             self._site.rates.give_back(bucket(source))
         response = Response(reply.body or None, reply.status, media_type=reply.media_type if reply.body else None)
         await response(scope, receive, send)
-
-    async def _tell(self, request: Request, came: Came) -> Reply:
-        return await self._told(request, came)
 
 
 def pairs_of(content_type: str, body: bytes, query: bytes) -> tuple[tuple[str, str], ...]:
