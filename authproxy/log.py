@@ -1,16 +1,10 @@
-"""Where log events go: ``authproxy.log``, standard output, syslog. Named fields only, one event per line.
-
-A text line is ``2026-11-24T08:25:22.123+00:00 [info] [LOGINID] message``: the ISO time comes first because
-scripts cut it off by column.
-"""
+"""Where log events go: ``authproxy.log``, standard output, the host's syslog and a syslog server elsewhere."""
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import syslog
-import time
 from collections.abc import Callable
 from typing import TextIO
 
@@ -20,15 +14,16 @@ from twisted.logger import (
     Logger,
     LogLevel,
     LogPublisher,
-    formatEvent,
     globalLogBeginner,
 )
 from zope.interface import implementer
 
 from authproxy.config.settings import MainSettings
 from authproxy.linefile import LineFile
+from authproxy.log_remote import LogVolume, RemoteSyslog, SyslogLine
+from authproxy.log_text import JsonLine, TextLine, is_wanted, message_of
+from authproxy.metrics_state import LogState
 
-_LINE_LIMIT = 8192
 _SYSLOG_PRIORITY = {
     LogLevel.debug: syslog.LOG_DEBUG,
     LogLevel.info: syslog.LOG_INFO,
@@ -38,79 +33,6 @@ _SYSLOG_PRIORITY = {
 }
 
 LineSink = Callable[[str], None]
-
-
-class Stamp:
-    """ISO 8601 times in UTC with milliseconds; the seconds are formatted once per second."""
-
-    def __init__(self) -> None:
-        self._second = -1
-        self._text = ""
-
-    def __call__(self, when: float) -> str:
-        second = int(when)
-        if second != self._second:
-            self._second = second
-            self._text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        return f"{self._text}.{int((when - second) * 1000):03d}+00:00"
-
-
-def printable(text: str) -> str:
-    """One line, whatever a peer put into a name: control characters are shown as escapes, length is bounded."""
-    if not text.isprintable():
-        text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-    return text if len(text) <= _LINE_LIMIT else text[:_LINE_LIMIT] + "..."
-
-
-def message_of(event: LogEvent) -> str:
-    """The text of an event on one line, with the traceback of a failure behind it."""
-    text = printable(_formatted(event))
-    failure = event.get("log_failure")
-    if failure is not None:
-        text = f"{text} | {printable(failure.getTraceback())}"
-    return text
-
-
-def _formatted(event: LogEvent) -> str:
-    """What ``formatEvent`` gives, for our own plain formats at a tenth of the price."""
-    if _is_ours(event):
-        try:
-            return str(event["log_format"]).format_map(event)
-        except (LookupError, ValueError, AttributeError, TypeError):
-            pass
-    return formatEvent(event)
-
-
-class TextLine:
-    """An event as a line for people."""
-
-    def __init__(self) -> None:
-        self._stamp = Stamp()
-
-    def __call__(self, event: LogEvent) -> str:
-        login = event.get("login")
-        where = f" [{login}]" if login else ""
-        level = event["log_level"].name
-        return f"{self._stamp(event['log_time'])} [{level}]{where} {message_of(event)}"
-
-
-class JsonLine:
-    """An event as one JSON object: time, level, message, where it came from, and its named plain fields."""
-
-    def __init__(self) -> None:
-        self._stamp = Stamp()
-
-    def __call__(self, event: LogEvent) -> str:
-        shown: dict[str, object] = {
-            "time": self._stamp(event["log_time"]),
-            "level": event["log_level"].name,
-            "message": message_of(event),
-            "logger": event.get("log_namespace", ""),
-        }
-        for key, value in event.items():
-            if not key.startswith("log_") and isinstance(value, str | int | float | bool):
-                shown.setdefault(key, value)
-        return json.dumps(shown, ensure_ascii=False)
 
 
 @implementer(ILogObserver)
@@ -123,14 +45,8 @@ class Lines:
         self._level = level
 
     def __call__(self, event: LogEvent) -> None:
-        level = event["log_level"]
-        if level < self._level or (level < LogLevel.warn and not _is_ours(event)):
-            return
-        self._sink(self._form(event))
-
-
-def _is_ours(event: LogEvent) -> bool:
-    return str(event.get("log_namespace", "")).startswith("authproxy")
+        if is_wanted(event, self._level):
+            self._sink(self._form(event))
 
 
 @implementer(ILogObserver)
@@ -142,12 +58,9 @@ class Syslog:
         self._level = level
 
     def __call__(self, event: LogEvent) -> None:
-        level = event["log_level"]
-        if level < self._level or (level < LogLevel.warn and not _is_ours(event)):
-            return
-        login = event.get("login")
-        text = message_of(event)
-        syslog.syslog(_SYSLOG_PRIORITY[level], f"[{login}] {text}" if login else text)
+        if is_wanted(event, self._level):
+            login, text = event.get("login"), message_of(event)
+            syslog.syslog(_SYSLOG_PRIORITY[event["log_level"]], f"[{login}] {text}" if login else text)
 
 
 class _Forward(logging.Handler):
@@ -167,13 +80,16 @@ class Logging:
     def __init__(self) -> None:
         self._publisher = LogPublisher()
         self._files: list[LineFile] = []
+        self._syslog = SyslogLine()
+        self._volume = LogVolume()
+        self._lost_before = 0
 
     def __call__(self, event: LogEvent) -> None:
         self._publisher(event)
 
     def change(self, settings: MainSettings, is_debug: bool, stdout: TextIO | None = None) -> None:
-        """Goes on as ``[main]`` says. Raises ConfigError if the log file can't be written: nothing has changed
-        then."""
+        """Goes on as ``[main]`` says. Raises ConfigError if the log file can't be written, or what syslog needs be
+        read: nothing has changed then."""
         level = LogLevel.debug if is_debug else LogLevel.info
         files, observers = [], list[ILogObserver]()
         if settings.log_file and settings.log_dir is not None:
@@ -185,9 +101,24 @@ class Logging:
             observers.append(Lines(form, _line_printer(stdout or sys.stdout), level))
         if settings.log_syslog:
             observers.append(Syslog(settings.syslog_facility, level))
+        sender = self._syslog.use(settings.syslog)
+        if sender is not None:
+            observers.append(RemoteSyslog(sender, settings.syslog_facility, level))
+        self._volume.level = level
+        observers.append(self._volume)
         self._publisher, self._files, old = LogPublisher(*observers), files, self._files
         for each in old:
+            self._lost_before += each.lost
             each.close()
+
+    def state(self) -> LogState:
+        """For the figures."""
+        lost = self._lost_before + sum(file.lost for file in self._files)
+        return LogState(self._volume.lines, {"file": lost, "syslog": self._syslog.lost})
+
+    def close(self) -> None:
+        """At the very end: waits a moment for what is still to be sent."""
+        self._syslog.close()
 
     @property
     def files(self) -> list[LineFile]:

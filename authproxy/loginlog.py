@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from twisted.logger import Logger
 
-from authproxy.log import Stamp
+from authproxy.log_text import Stamp
 from authproxy.metrics import Metrics
 from authproxy.model import SUCCESS, LoginRecord, Step
 
@@ -100,7 +100,10 @@ class LoginLog:
             section=login.section,
             username=login.username,
             nas=login.nas,
+            client_ip=login.client_ip or "",
             result=login.result,
+            reason=login.reason,
+            factor=login.factor,
             msg=SUCCESS if login.result == "accept" else _why(login),
             how=f"{login.factor}, {login.device}" if login.device else login.factor,
             elapsed=login.elapsed * 1000,

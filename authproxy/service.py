@@ -148,7 +148,13 @@ def _open_monitor(settings: MetricsSettings, service: Service, embedded: Embedde
     from authproxy.monitor.door import open_door  # an HTTP server that few daemons need
     from authproxy.monitor.readiness import OpenPorts, Readiness
 
-    readiness = Readiness(embedded.writer, OpenPorts(service.ports.listening), reactor)
+    ports = OpenPorts(service.ports.listening)
+
+    def places() -> dict[str, bool]:
+        web = service.web
+        return {**ports(), "web": web.listener.is_open} if web is not None else ports()
+
+    readiness = Readiness(embedded.writer.touch, places, reactor)
     port = open_door(settings, service.metrics, readiness, reactor)
     service.closers.insert(0, port.stopListening)
 

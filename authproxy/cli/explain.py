@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from authproxy.cli.context import Shell, Shown, service_command
 from authproxy.cli.moments import iso
-from authproxy.log import printable
+from authproxy.log_text import printable
 from authproxy.model import LoginRecord
 from authproxy.secondfactor.refusals import NotFound
 from authproxy.store.journal import find_logins

@@ -54,11 +54,12 @@ def _run(config: Path | None) -> None:
     log = Logger()
     opened = open_configuration(config)
     settings = opened.settings
-    start_logging(settings.main, is_debug=_wants_debug(settings))
+    logs = start_logging(settings.main, is_debug=_wants_debug(settings))
     for problem in opened.problems:
         log.warn("{problem}", problem=problem.render())
     _open_more_files()
     service = build(settings, opened.seed_key, reactor)
+    service.metrics.states.log = logs.state
     reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(service.stop()))
 
     def ready() -> None:
@@ -73,6 +74,7 @@ def _run(config: Path | None) -> None:
     _settle_memory()
     reactor.run()  # type: ignore[no-untyped-call]
     log.info("authproxy has stopped")
+    logs.close()
 
 
 def _test_connectivity(opened: Opened, reactor: AsyncioSelectorReactor) -> None:

@@ -67,6 +67,10 @@ class WebListener:
         self._looking = LoopingCall(self._look_at_certificate)
         self._looking.clock = clock
 
+    @property
+    def is_open(self) -> bool:
+        return self._server is not None and self._server.is_serving()
+
     async def start(self) -> None:
         """In the running asyncio loop."""
         _hear_uvicorn()

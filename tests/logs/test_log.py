@@ -8,7 +8,8 @@ from twisted.logger import Logger, LogLevel, LogPublisher
 from authproxy.config.settings import MainSettings
 from authproxy.errors import ConfigError
 from authproxy.linefile import LineFile
-from authproxy.log import JsonLine, Lines, Stamp, TextLine, start_logging
+from authproxy.log import Lines, start_logging
+from authproxy.log_text import JsonLine, Stamp, TextLine
 
 
 def logged(form: TextLine | JsonLine, text: str, level: LogLevel = LogLevel.info, **fields: object) -> str:

@@ -122,7 +122,7 @@ async def test_the_directory_shows_its_connections_and_when_its_certificate_expi
     metrics.states.watch({"ad_client": primary.state}, {})
     labels = {"section": "ad_client", "host": f"localhost:{slapd.tls_port}"}
     try:
-        await directory_login(primary, "user1", b"wrong")
+        await directory_login(primary, "user0001", b"wrong")
         assert value(metrics, "authproxy_upstream_up", **labels) == 1
         assert value(metrics, "authproxy_directory_connections", state="idle", **labels) == 1
         assert value(metrics, "authproxy_directory_connections", state="service", **labels) == 1

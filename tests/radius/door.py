@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
 
 from authproxy.config.settings import Appliance, RadiusServerSettings, RequireMessageAuthenticator, ServerMode
-from authproxy.log import message_of
+from authproxy.log_text import message_of
 from authproxy.metrics import Metrics
 from authproxy.model import Accept, AuthRequest, Challenge, Outcome, Reject
 from authproxy.radius.attributes import Dictionary

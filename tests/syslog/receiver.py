@@ -7,6 +7,7 @@ import re
 import socket
 import ssl
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 
 # RFC 5424 6: the grammar, as one expression.
@@ -59,7 +60,8 @@ class Receiver:
 
     def hang_up(self) -> None:
         for opened in self._open:
-            opened.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):  # the other side was first
+                opened.shutdown(socket.SHUT_RDWR)
         self._open.clear()
 
     def close(self) -> None:
