@@ -77,7 +77,7 @@ def test_deny_rejects_the_login(host: PhoneHost, chromium: Chromium) -> None:
         return replies[0].code
 
     assert chromium.run(work) == "Access-Reject"
-    assert host.why("dora") == "push_denied"
+    assert host.why("dora") == "push denied"
 
 
 def test_this_was_not_me_rejects_the_login_and_is_recorded_as_fraud(host: PhoneHost, chromium: Chromium) -> None:
@@ -89,7 +89,7 @@ def test_this_was_not_me_rejects_the_login_and_is_recorded_as_fraud(host: PhoneH
         return replies[0].code
 
     assert chromium.run(work) == "Access-Reject"
-    assert host.why("frank") == "push_fraud"
+    assert host.why("frank") == "push reported as fraud"
     audited = "SELECT count(*) FROM audit WHERE action = 'fraud report' AND object = 'frank'"
     assert host.wait_for(lambda: host.value(audited)) == 1
 
@@ -265,8 +265,9 @@ def test_the_service_worker_serves_the_app_without_a_network_and_shows_what_is_a
                     {"origin": host.url, "registrationId": registrations[0], "data": f'{{"push":"{push}"}}'},
                 )
                 shown = "navigator.serviceWorker.ready.then((ready) => ready.getNotifications())"
-                page.wait_for_function(f"{shown}.then((all) => all.length)")
-                bodies = page.evaluate(f"{shown}.then((all) => all.map((each) => each.body))")
+                bodies = host.wait_for(
+                    lambda: page.evaluate(f"{shown}.then((all) => all.map((each) => each.body))")
+                )
                 click(page, "Approve")
             context.set_offline(True)
             page.reload()
