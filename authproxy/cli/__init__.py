@@ -22,6 +22,7 @@ COMMANDS = {
     "push": "pending push requests",
     "radtest": "send one login as an appliance would",
     "run": "the daemon in the foreground",
+    "support": "a bundle for whoever is asked for help",
     "telephony": "text messages and phone calls, and what they cost",
     "token": "hardware tokens",
     "user": "users of the embedded service",

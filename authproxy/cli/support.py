@@ -1,0 +1,304 @@
+"""``authproxy support``: the encrypted bundle for whoever is asked for help, and opening it on the other side."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from authproxy.errors import AuthproxyError, ConfigError
+
+if TYPE_CHECKING:
+    from authproxy.support.archive import Opened
+    from authproxy.support.bundle import Site
+    from authproxy.support.recipient import Recipient
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+_UNITS = {"m": 60.0, "h": 3600.0, "d": 86_400.0}
+_LONGEST_CONNECTIVITY = 300.0
+_NOBODY = (
+    "a bundle is encrypted, and nobody was named who may read it: give --recipient a GPG key's ID or address or a"
+    " file with the public key, or set [main] support_gpg_recipient; --plain writes it unencrypted"
+)
+
+
+def one_line_errors(function: Command) -> Command:
+    """What is raised on purpose becomes one line and exit status 1."""
+
+    @wraps(function)
+    def run(*arguments: object, **values: object) -> None:
+        try:
+            function(*arguments, **values)
+        except AuthproxyError as error:
+            click.echo(f"authproxy: {error}", err=True)
+            sys.exit(1)
+
+    return run  # type: ignore[return-value]
+
+
+def _span(_context: click.Context, _parameter: click.Parameter, text: str) -> float:
+    """``90m``, ``24h``, ``7d`` to seconds."""
+    match = re.fullmatch(r"([0-9]{1,5})([mhd])", text.strip().lower())
+    if not match:
+        raise click.BadParameter("wanted minutes, hours or days: 90m, 24h, 7d")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+@click.group("support", invoke_without_command=True)
+@click.option("--config", type=click.Path(path_type=Path), help="the configuration file")
+@click.option("--recipient", default="", help="who may read it: a GPG key's ID or address, or a public key's file")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="the file to write")
+@click.option("--since", default="24h", show_default=True, callback=_span, help="logs of so long: 90m, 24h, 7d")
+@click.option("--login", "login_id", help="logs of the login with this ID only")
+@click.option("--user", "username", help="logs of this user's logins only")
+@click.option("--pseudonyms", is_flag=True, help="replace IP addresses, too")
+@click.option("--no-connectivity", is_flag=True, help="do not try to reach the peers")
+@click.option("--plain", is_flag=True, help="do not encrypt")
+@click.pass_context
+@one_line_errors
+def command(
+    context: click.Context,
+    config: Path | None,
+    recipient: str,
+    output: Path | None,
+    since: float,
+    login_id: str | None,
+    username: str | None,
+    pseudonyms: bool,
+    no_connectivity: bool,
+    plain: bool,
+) -> None:
+    """Write a support bundle: configuration without secrets, logs, versions, connectivity; encrypted with GPG.
+
+    Users' names are replaced by pseudonyms, `authproxy support who` tells whose they are.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if plain and recipient:
+        raise click.UsageError("--plain and --recipient exclude each other")
+    if login_id and username:
+        raise click.UsageError("--login and --user exclude each other")
+    from authproxy.support.bundle import Asked
+
+    site = _site(config)
+    with ExitStack() as stack:
+        to = None if plain else stack.enter_context(_recipient(site, recipient))
+        asked = Asked(time.time() - since, login_id, username, pseudonyms)
+        data = _gathered(site, asked, with_connectivity=not no_connectivity)
+        if to is not None:
+            _say(f"encrypting to {to.shown}")
+            data = to.encrypt(data)
+    file = output or Path(_file_name(is_plain=plain))
+    _write(file, data)
+    note = "NOT ENCRYPTED: whoever gets it can read it" if plain else "encrypted"
+    click.echo(f"{file}: {len(data)} bytes, {note}")
+
+
+def entry_point() -> None:
+    """The script ``authproxy_support``."""
+    command(prog_name="authproxy_support")
+
+
+@command.command("show")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--print", "wanted", metavar="NAME", help="print this file of the bundle")
+@click.option("--extract", "directory", type=click.Path(path_type=Path), help="write the files to a new directory")
+@click.option("--json", "as_json", is_flag=True, help="print the manifest and what is wrong as JSON")
+@one_line_errors
+def show(file: Path, wanted: str | None, directory: Path | None, as_json: bool) -> None:
+    """Open a bundle with your GPG key: list it, check it against its manifest, print or extract its files.
+
+    Exit status 1 when it can't be opened, or is not what its manifest says.
+    """
+    from authproxy.support.archive import unpack
+
+    opened = unpack(_read_bundle(file))
+    if wanted is not None:
+        _print(opened, wanted)
+    elif as_json:
+        told = {"manifest": opened.manifest, "files": [*opened.files], "problems": [*opened.problems]}
+        click.echo(json.dumps(told, ensure_ascii=False))
+    else:
+        _list(opened)
+    if directory is not None:
+        _extract(opened, directory)
+    for problem in opened.problems:
+        click.echo(f"authproxy: {_printable(problem)}", err=True)
+    sys.exit(1 if opened.problems else 0)
+
+
+@command.command("who")
+@click.argument("pseudonym")
+@click.option("--config", type=click.Path(path_type=Path), help="the configuration file")
+@one_line_errors
+def who(pseudonym: str, config: Path | None) -> None:
+    """Tell whose pseudonym this is, on the host where the bundle was made."""
+    from authproxy.store.engine import Database
+    from authproxy.support.database_facts import names
+    from authproxy.support.pseudonyms import Pseudonyms
+
+    site = _site(config)
+    if site.seed_key is None:
+        raise ConfigError(f"the key of this site's pseudonyms can't be had: {site.problem}")
+    pseudonyms = Pseudonyms(site.pseudonym_key())
+    with Database(site.database, create=False).reading() as connection:
+        found = sorted(name for name in names(connection) if pseudonyms.of(name) == pseudonym)
+    if not found:
+        raise ConfigError(f"nobody in the database has the pseudonym {pseudonym!r}")
+    click.echo("\n".join(found))
+
+
+# ---------------------------------------------------------------- gathering
+
+
+def _site(config: Path | None) -> Site:
+    """Also of a configuration that can't be used: then help is needed most. Raises ConfigError without any."""
+    from authproxy.cli.opening import open_configuration
+    from authproxy.config import ini, locate
+    from authproxy.config.build import examine
+    from authproxy.support.bundle import Site
+
+    path = locate.find(config)
+    checked = examine(path)
+    text, _ = ini.decode(path.read_bytes(), str(path))
+    try:
+        opened = open_configuration(path)
+    except AuthproxyError as error:
+        return Site(path, text, checked, None, None, str(error))
+    return Site(path, text, checked, opened.settings, opened.seed_key)
+
+
+def _recipient(site: Site, wanted: str) -> AbstractContextManager[Recipient]:
+    from authproxy.config.places import Places
+    from authproxy.support.recipient import NoRecipient, recipient
+
+    if not wanted:
+        wanted = site.checked.main.text("support_gpg_recipient")
+        if not wanted:
+            raise NoRecipient(_NOBODY)
+        file = Places.of(site.path).to_read(wanted)
+        wanted = str(file) if file.is_file() else wanted
+    home = site.settings.service.gnupg_home if site.settings else None
+    return recipient(wanted, (None, home or site.state_dir / "gnupg"))
+
+
+def _gathered(site: Site, asked: object, *, with_connectivity: bool) -> bytes:
+    from authproxy import __version__
+    from authproxy.support.archive import pack
+    from authproxy.support.bundle import Asked, Gathering
+
+    assert isinstance(asked, Asked)
+    report = (lambda: _connectivity(site.path)) if with_connectivity else (lambda: None)
+    gathering = Gathering(site, asked, _say, report)
+    collected = gathering.collect()
+    if asked.username:
+        _say(f"{asked.username} is {gathering.pseudonyms.of(asked.username)} in this bundle")
+    about = {
+        "authproxy": __version__,
+        "host": platform.node(),
+        "since": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(asked.since)),
+        "login": asked.login_id,
+        "user": gathering.pseudonyms.of(asked.username) if asked.username else None,
+        "addresses": "pseudonyms" if asked.hides_addresses else "as they are",
+    }
+    return pack(collected, about, time.time())
+
+
+def _connectivity(config: Path) -> str | None:
+    """In a process of its own, which can be stopped."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "authproxy", "connectivity", "--config", str(config)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_LONGEST_CONNECTIVITY,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as late:
+        told = (late.stdout or b"").decode("utf-8", "backslashreplace")
+        return f"{told}\nstopped after {_LONGEST_CONNECTIVITY:.0f} s"
+    return (done.stdout + done.stderr).decode("utf-8", "backslashreplace")
+
+
+def _say(text: str) -> None:
+    click.echo(f"{text} ...", err=True)
+
+
+def _file_name(*, is_plain: bool) -> str:
+    host = re.sub(r"[^A-Za-z0-9-]", "-", platform.node()) or "host"
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    return f"authproxy-support-{host}-{stamp}.tar.gz" + ("" if is_plain else ".gpg")
+
+
+def _write(file: Path, data: bytes) -> None:
+    """A new file, for this user only from its first byte on."""
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(data)
+    except OSError as error:
+        raise ConfigError(f"can't write {file}: {error.strerror}") from None
+
+
+# ---------------------------------------------------------------- opening
+
+
+def _read_bundle(file: Path) -> bytes:
+    from authproxy.support.recipient import decrypted
+
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"can't read {file}: {error.strerror}") from None
+    return data if data.startswith(b"\x1f\x8b") else decrypted(data)
+
+
+def _list(opened: Opened) -> None:
+    for key, value in opened.manifest.items():
+        if isinstance(value, str | int):
+            click.echo(f"{_printable(key):12} {_printable(str(value))}")
+    for name, data in opened.files.items():
+        click.echo(f"{len(data):>12} {name}")
+    left_out = opened.manifest.get("left_out")
+    for entry in left_out if isinstance(left_out, list) else []:
+        if isinstance(entry, dict):
+            click.echo(
+                f"{'left out':>12} {_printable(str(entry.get('what')))}: {_printable(str(entry.get('why')))}"
+            )
+
+
+def _print(opened: Opened, wanted: str) -> None:
+    """Without control characters: what is in a log came from the network."""
+    if wanted not in opened.files:
+        raise ConfigError(f"there is no {wanted!r} in the bundle; there are: {', '.join(opened.files)}")
+    for line in opened.files[wanted].decode("utf-8", "backslashreplace").splitlines():
+        click.echo(_printable(line))
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() or char == "\t" else f"\\x{ord(char):02x}" for char in text)
+
+
+def _extract(opened: Opened, directory: Path) -> None:
+    """Into a directory that was not there before: nothing is overwritten, no link is followed."""
+    try:
+        directory.mkdir(mode=0o700)
+        for name, data in opened.files.items():
+            file = directory / name
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _write(file, data)
+    except OSError as error:
+        raise ConfigError(f"can't extract to {directory}: {error.strerror}") from None
+    click.echo(f"{len(opened.files)} files were written to {directory}")
