@@ -6,17 +6,25 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor as Reactor
 from twisted.internet.defer import maybeDeferred
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from authproxy.assembly.assembly import Assembly, Ground
 from authproxy.assembly.fixed import fixed_differences
 from authproxy.assembly.ports import Place, Ports, Sockets
 from authproxy.assembly.retirement import Retirement
-from authproxy.config.settings import MetricsSettings, Settings, WebSettings
+from authproxy.config.settings import (
+    LdapServerSettings,
+    MetricsSettings,
+    RadiusServerSettings,
+    Settings,
+    WebSettings,
+)
 from authproxy.errors import ConfigError
 from authproxy.linefile import LineFile
 from authproxy.loginlog import LoginLog, SectionNames
@@ -31,6 +39,7 @@ from authproxy.secondfactor.telephony import Ledger
 from authproxy.store.writer import Writer
 
 if TYPE_CHECKING:
+    from authproxy.secondfactor.phone_bus import PhoneBus
     from authproxy.web.front import Front
 
 _log = Logger()
@@ -46,6 +55,8 @@ class Service:
     assembly: Assembly
     closers: list[Callable[[], object]]
     web: Front | None = None
+    monitor: IListeningPort | None = None
+    bus: PhoneBus | None = None
 
     @property
     def metrics(self) -> Metrics:
@@ -54,11 +65,6 @@ class Service:
     @property
     def ports(self) -> Ports:
         return self.ground.ports
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a login is being decided."""
-        return self.assembly.pending > 0 or self.ground.retirement.is_busy
 
     def change(self, settings: Settings, dictionary: Dictionary) -> None:
         """Serves by ``settings`` from now on. Raises ConfigError: nothing has changed then."""
@@ -98,6 +104,49 @@ class Service:
     def log_files(self) -> list[LineFile]:
         return self.assembly.event_files()
 
+    # ------------------------------------------------------------ one process after another
+
+    def listening(self) -> list[int]:
+        """File descriptors of everything that is listened on."""
+        numbers = list(self.ports.sockets().values())
+        if self.web is not None:
+            numbers.append(self.web.listener.fileno())
+        if self.monitor is not None:
+            numbers.append(cast(Any, self.monitor).fileno())
+        return numbers
+
+    def go_on(self) -> None:
+        """Reads, after ``build`` has been told to wait or ``ports.pause``."""
+        self.ports.go_on()
+        if self.web is not None and not self.web.listener.is_open:
+            self.web.start()
+
+    async def finish(self, seconds: float) -> None:
+        """What was begun may end within that time. Another process takes what is new."""
+        if self.bus is not None:
+            self.bus.close()  # phones look for the other process now
+        ends = [server.close(seconds, keeps_idle=True) for server in self.assembly.doors.ldap.values()]
+        if self.web is not None:
+            ends.append(self.web.stop(seconds))
+        give_up = self.ground.reactor.seconds() + seconds
+        while self._is_busy() and self.ground.reactor.seconds() < give_up:
+            await deferLater(self.ground.reactor, 0.1)
+        for end in ends:
+            await end
+
+    def _is_busy(self) -> bool:
+        return not self.assembly.doors.is_done or self.ground.retirement.is_busy
+
+    @property
+    def longest_login(self) -> float:
+        """Seconds after which everything that an appliance waits for has been answered."""
+        settings = self.assembly.settings
+        sections: list[RadiusServerSettings | LdapServerSettings] = [
+            *settings.radius_servers,
+            *settings.ldap_servers,
+        ]
+        return max((section.appliance_timeout for section in sections), default=0.0)
+
     async def stop(self) -> None:
         """Takes no more requests, then closes connections and the database, in that order."""
         await self.ports.close()
@@ -107,10 +156,12 @@ class Service:
             await maybeDeferred(close)
 
 
-def build(settings: Settings, seed_key: bytes, reactor: Reactor, sockets: Sockets = NO_SOCKETS) -> Service:
+def build(
+    settings: Settings, seed_key: bytes, reactor: Reactor, sockets: Sockets = NO_SOCKETS, *, waits: bool = False
+) -> Service:
     """Opens the database, the log of events and every port that ``sockets`` does not hold, and starts.
 
-    Raises ConfigError, StoreUnavailable.
+    ``waits``: with ``go_on``. Raises ConfigError, StoreUnavailable.
     """
     dictionary = load_dictionary(settings)
     closers: list[Callable[[], object]] = []
@@ -118,13 +169,17 @@ def build(settings: Settings, seed_key: bytes, reactor: Reactor, sockets: Socket
     embedded = Embedded.open(settings.service, seed_key, reactor, closers, outside.rooms)
     ground = Ground(embedded, Metrics(), Ports(reactor, sockets), Retirement(reactor), reactor)
     _watch_rooms(ground.metrics, embedded)
+    if waits:
+        ground.ports.pause()
     service = Service(ground, Assembly.make(settings, dictionary, ground), closers)
     service.assembly.take_over()
     if settings.service.web is not None:
         service.web = _open_web(settings.service.web, service, outside, sockets)
+        if not waits:
+            reactor.callLater(0, service.web.start)  # type: ignore[no-untyped-call]
     service.watch()
     if settings.metrics is not None:
-        _open_monitor(settings.metrics, service, embedded, reactor)
+        _open_monitor(settings.metrics, service, sockets)
     return service
 
 
@@ -143,11 +198,12 @@ def _watch_rooms(metrics: Metrics, embedded: Embedded) -> None:
     metrics.pushes_pending.set_function(embedded.pushes.pending)
 
 
-def _open_monitor(settings: MetricsSettings, service: Service, embedded: Embedded, reactor: Reactor) -> None:
+def _open_monitor(settings: MetricsSettings, service: Service, sockets: Sockets) -> None:
     """Closed last: until then it says that nothing more is served here."""
     from authproxy.monitor.door import open_door  # an HTTP server that few daemons need
     from authproxy.monitor.readiness import OpenPorts, Readiness
 
+    embedded, reactor = service.ground.embedded, service.ground.reactor
     ports = OpenPorts(service.ports.listening)
 
     def places() -> dict[str, bool]:
@@ -155,8 +211,9 @@ def _open_monitor(settings: MetricsSettings, service: Service, embedded: Embedde
         return {**ports(), "web": web.listener.is_open} if web is not None else ports()
 
     readiness = Readiness(embedded.writer.touch, places, reactor)
-    port = open_door(settings, service.metrics, readiness, reactor)
-    service.closers.insert(0, port.stopListening)
+    opened = sockets.get(Place("tcp", settings.interface, settings.port))
+    service.monitor = open_door(settings, service.metrics, readiness, opened, reactor)
+    service.closers.insert(0, service.monitor.stopListening)
 
 
 def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Sockets) -> Front:
@@ -180,8 +237,8 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
         phones=Phones(phones.desk, phones.pipush, phones.bus),
         is_debug=settings.main.debug,
     )
+    service.bus = phones.bus
     service.closers += [transactions.stop, front.stop, phones.bus.close]
-    reactor.callLater(0, front.start)  # type: ignore[no-untyped-call]
     return front
 
 

@@ -93,7 +93,7 @@ class Assembly:
     def discard(self) -> None:
         """It is not going to be used."""
         self._ground.ports.discard()
-        self.doors.close_new(self._before.doors if self._before else None)
+        self.doors.discard(self._before.doors if self._before else None)
         close_all([closer for shelf in self._shelves() for closer in shelf.discard()])
 
     def take_over(self) -> None:

@@ -118,18 +118,26 @@ class Doors:
         for proxy in self.proxies.values():
             retirement.add(partial(getattr, proxy, "is_in_use"), [proxy.close])
 
-    def close_new(self, before: Doors | None) -> None:
+    def discard(self, before: Doors | None) -> None:
         """They are not going to be used."""
-        known = before.ldap if before is not None else {}
         for place, server in self.ldap.items():
-            if place not in known:
+            if before is None or place not in before.ldap:
                 maybeDeferred(server.close)
+        for radius_server in before.radius.values() if before is not None else ():
+            radius_server.show_pending()
 
     @property
     def pending(self) -> int:
         """How many logins are being decided."""
         servers: list[RadiusServer | LdapServer] = [*self.radius.values(), *self.ldap.values()]
         return sum(server.pending for server in servers)
+
+    @property
+    def is_done(self) -> bool:
+        """No login is being decided, or waits for its next request."""
+        return all(server.is_done for server in self.radius.values()) and not any(
+            server.pending for server in self.ldap.values()
+        )
 
 
 def _is_deciding(server: RadiusServer | LdapServer | None) -> bool:

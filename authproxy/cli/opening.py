@@ -9,6 +9,7 @@ from pathlib import Path
 
 from authproxy.config import ini
 from authproxy.config.build import KeyPlaces, key_places, load_with_problems
+from authproxy.config.changes import Entries, entries
 from authproxy.config.locate import find
 from authproxy.config.passphrase import find_passphrase
 from authproxy.config.problems import Problem
@@ -19,35 +20,43 @@ from authproxy.secondfactor.seeds import read_key
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A valid configuration, what was noted about it, and the key of the embedded service's secrets."""
+    """A valid configuration, what was noted about it, the key of the embedded service's secrets, and the file's
+    own words."""
 
     settings: Settings
     problems: tuple[Problem, ...]
     seed_key: bytes = field(repr=False)
+    entries: Entries = field(default_factory=dict, repr=False)
 
 
-def open_configuration(config: Path | None) -> Opened:
-    """Blocks while gpg decrypts. Raises ConfigError or SecretError."""
+def open_configuration(config: Path | None, *, may_ask: bool = True) -> Opened:
+    """Blocks while gpg decrypts; asks for a passphrase if it ``may_ask``. Raises ConfigError, SecretError."""
     path = find(config)
-    with _vault(key_places(path)) as vault:
-        vault.reveal_all(_protected_values(path))
+    with _vault(key_places(path), may_ask) as vault:
+        written = _written(path)
+        vault.reveal_all(
+            [value for options in written.values() for value in options.values() if is_protected(value)]
+        )
         settings, problems = load_with_problems(path, vault.reveal)
-        return Opened(settings, problems, _seed_key(settings.service, vault))
+        return Opened(settings, problems, _seed_key(settings.service, vault), written)
 
 
-def _protected_values(path: Path) -> list[str]:
-    """All that gpg will be asked for, to have it done at once."""
+def _written(path: Path) -> Entries:
     try:
         text, _ = ini.decode(path.read_bytes(), str(path))
     except OSError:
-        return []  # loading says why
-    entries = (entry for section in ini.parse(text, str(path)).sections for entry in section.entries)
-    return [entry.value for entry in entries if is_protected(entry.value)]
+        return {}  # loading says why
+    return entries(ini.parse(text, str(path)))
 
 
 @contextmanager
-def _vault(places: KeyPlaces) -> Iterator[Vault]:
-    vault = Vault(places.gnupg_home, lambda: find_passphrase(places.passphrase_file))
+def _vault(places: KeyPlaces, may_ask: bool) -> Iterator[Vault]:
+    def passphrase() -> str | None:
+        if may_ask:
+            return find_passphrase(places.passphrase_file)
+        return find_passphrase(places.passphrase_file, is_interactive=lambda: False)
+
+    vault = Vault(places.gnupg_home, passphrase)
     try:
         yield vault
     finally:

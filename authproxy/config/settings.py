@@ -319,3 +319,9 @@ class Settings:
     telephony: TelephonySettings | None = None
     metrics: MetricsSettings | None = None
     unsupported: tuple[str, ...] = ()
+
+    @property
+    def wants_debug(self) -> bool:
+        """Whether any section does."""
+        sections = (self.main, *self.radius_servers, *self.ldap_servers, *self.clients.values())
+        return any(getattr(section, "debug", False) for section in sections)

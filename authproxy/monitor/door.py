@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IReactorTCP
+from twisted.internet.interfaces import IListeningPort, IReactorSocket
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import Request as HttpRequest
@@ -12,7 +13,6 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from authproxy.config.settings import MetricsSettings
-from authproxy.errors import ConfigError
 from authproxy.metrics import Metrics
 from authproxy.monitor.pages import Insiders, Pages
 from authproxy.monitor.readiness import Readiness
@@ -23,15 +23,18 @@ _log = Logger()
 
 
 def open_door(
-    settings: MetricsSettings, metrics: Metrics, readiness: Readiness, reactor: IReactorTCP
+    settings: MetricsSettings,
+    metrics: Metrics,
+    readiness: Readiness,
+    opened: socket.socket,
+    reactor: IReactorSocket,
 ) -> IListeningPort:
-    """Raises ConfigError when the port can't be had."""
-    pages = Pages(metrics, readiness, Insiders(settings.client_ips))
+    """``opened``: a listening socket."""
+    site = _site(Pages(metrics, readiness, Insiders(settings.client_ips)))
     try:
-        return reactor.listenTCP(settings.port, _site(pages), interface=settings.interface)  # type: ignore[arg-type]
-    except CannotListenError as error:
-        where = f"{settings.interface or 'every address'} port {settings.port}/tcp"
-        raise ConfigError(f"can't listen on {where}: {error.socketError}; see [metrics] port") from error
+        return reactor.adoptStreamPort(opened.fileno(), opened.family, site)  # type: ignore[arg-type]
+    finally:
+        opened.close()
 
 
 def _site(pages: Pages) -> _QuietSite:

@@ -52,6 +52,8 @@ class Conversations:
         self._capacity = capacity
         self._capacity_of_one = capacity_of_one
         self._keep = keep
+        self.paused: Callable[[bytes], None] | None = None
+        """Is told each State that is given out."""
         self._paused: OrderedDict[bytes, Pause] = OrderedDict()  # the longest pause first
         self._of_owner: dict[_Owner, OrderedDict[bytes, None]] = {}
 
@@ -69,7 +71,14 @@ class Conversations:
             request.login_id, request.trail, request.conversation, *owner, until=now + self._keep
         )
         self._of_owner.setdefault(owner, OrderedDict())[state] = None
+        if self.paused is not None:
+            self.paused(state)
         return state
+
+    def states(self) -> list[bytes]:
+        """Of every login that may still be gone on with."""
+        now = self._now()
+        return [state for state, pause in self._paused.items() if pause.until > now]
 
     def resume(self, state: bytes, request: AuthRequest) -> AuthRequest | None:
         """``request`` as a part of its login. None when the State is unknown, used, expired, or another's."""

@@ -8,6 +8,7 @@ authenticator under the same three is a new request; the answer to the old one i
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from typing import Final
 
 Key = tuple[str, int, int]
@@ -56,13 +57,15 @@ _IN_FLIGHT, _FULL = InFlight(), Full()
 class Exchange:
     """The requests of one socket, at most ``capacity``. Times are seconds of any steady clock."""
 
-    __slots__ = ("_answered", "_capacity", "_keep", "_pending")
+    __slots__ = ("_answered", "_capacity", "_keep", "_pending", "settled")
 
     def __init__(self, capacity: int = CAPACITY, keep: float = KEEP_SECONDS) -> None:
         self._capacity = capacity
         self._keep = keep
         self._pending: dict[Key, New] = {}
         self._answered: OrderedDict[Key, New] = OrderedDict()  # oldest answer first
+        self.settled: Callable[[Key, bytes, bytes], None] | None = None
+        """Is told key, authenticator and answer of every request that was answered, without one: abandoned."""
 
     @property
     def pending(self) -> int:
@@ -92,7 +95,7 @@ class Exchange:
 
     def answer(self, request: New, datagram: bytes, now: float) -> bool:
         """Remembers the answer. False: a newer request took its place, so this answer must not be sent."""
-        if not self.abandon(request):
+        if not self._settle(request, datagram):
             return False
         request._answer = datagram
         request._forget_at = now + self._keep
@@ -101,10 +104,32 @@ class Exchange:
 
     def abandon(self, request: New) -> bool:
         """Forgets a request that will not be answered. False: a newer one took its place."""
+        return self._settle(request, b"")
+
+    def _settle(self, request: New, datagram: bytes) -> bool:
         if self._pending.get(request._key) is not request:
             return False
         del self._pending[request._key]
+        if self.settled is not None:
+            self.settled(request._key, request._authenticator, datagram)
         return True
+
+    def undecided(self) -> Iterator[tuple[Key, bytes]]:
+        """Key and authenticator of each request that is being decided."""
+        return ((request._key, request._authenticator) for request in self._pending.values())
+
+    def remembered(self, now: float) -> Iterator[tuple[Key, bytes, bytes, float]]:
+        """Key, authenticator and answer of each request that was answered, and how many seconds more that counts;
+        oldest first."""
+        self._forget(now)
+        for request in self._answered.values():
+            yield request._key, request._authenticator, request._answer, request._forget_at - now
+
+    def learn(self, key: Key, authenticator: bytes, datagram: bytes, now: float, seconds: float) -> None:
+        """A request that somebody else has answered. Those answered first come first."""
+        request = self.receive(key, authenticator, now)
+        if isinstance(request, New):
+            self.answer(request, datagram, now + seconds - self._keep)
 
     def _forget(self, now: float) -> None:
         answered = self._answered

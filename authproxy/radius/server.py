@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
@@ -18,7 +19,8 @@ from authproxy.radius.attributes import Dictionary
 from authproxy.radius.clients import Appliances, Client
 from authproxy.radius.conversations import Conversations
 from authproxy.radius.droplog import DropLog
-from authproxy.radius.exchange import AlreadyAnswered, Exchange, Full, InFlight, New
+from authproxy.radius.estate import Elsewhere, Piece, estate, paused, settled
+from authproxy.radius.exchange import AlreadyAnswered, Exchange, Full, InFlight, Key, New
 from authproxy.radius.methods import EAP, Method
 from authproxy.radius.packet import (
     ACCESS_ACCEPT,
@@ -84,10 +86,12 @@ class RadiusServer(DatagramProtocol):
         self._exchange = Exchange()
         self._drops = DropLog(section.name, metrics, self._now)
         self._conversations = Conversations(self._now, self._drops.lost)
+        self._elsewhere: Elsewhere | None = None
         received = metrics.radius_received
         self._received = {code: received.labels(section.name, name) for code, name in CODE_NAMES.items()}
         self._received_other = received.labels(section.name, "other")
-        metrics.pending.labels(section.name).set_function(lambda: self.pending)
+        self._pending_figure = metrics.pending.labels(section.name)
+        self.show_pending()
         metrics.eap_conversations.labels(section.name).set_function(lambda: len(self._conversations))
         warn_of_unknown_names(section.name, (*relay.unknown, *self._reader.unknown))
 
@@ -96,11 +100,34 @@ class RadiusServer(DatagramProtocol):
         """How many logins are being decided."""
         return self._exchange.pending
 
+    @property
+    def is_done(self) -> bool:
+        """Nothing is being decided, and no login waits for its next request."""
+        return not self._exchange.pending and not self._conversations.states()
+
+    def leave(self, tell: Callable[[Piece], None]) -> None:
+        """Another process serves the socket from now on: it is told what it must know, now and as long as this one
+        has anything to answer."""
+        self._exchange.settled = lambda *request: tell(settled(*request))
+        self._conversations.paused = lambda state: tell(paused(state))
+        for piece in estate(self._exchange, self._conversations, self._signing, self._now()):
+            tell(piece)
+
+    def inherit(self, hand_back: Callable[[bytes, tuple[str, int]], None]) -> Elsewhere:
+        """Another process has served the socket before, and decides what it has begun."""
+        self._elsewhere = Elsewhere(self._exchange, self._signing, self._now, hand_back)
+        return self._elsewhere
+
+    def show_pending(self) -> None:
+        """The section's figure is of this one from now on."""
+        self._pending_figure.set_function(lambda: self.pending)
+
     def succeed(self, before: RadiusServer) -> None:
         """Goes on in the place of another one, on its socket: what that one was asked is no new login here, and it
         still answers what it has begun."""
         self._exchange = before._exchange
         self._conversations = before._conversations
+        self._elsewhere = before._elsewhere
         self._signing.learn(before._signing)
         self.transport = before.transport
 
@@ -151,7 +178,8 @@ class RadiusServer(DatagramProtocol):
         key = (addr[0], addr[1], packet.identifier)
         match self._exchange.receive(key, packet.authenticator, self._now()):
             case New() as new:
-                self._begin(new, packet, fields, client, addr)
+                if not self._is_elsewhere(fields.state, key, new, packet.raw, addr):
+                    self._begin(new, packet, fields, client, addr)
             case AlreadyAnswered(answer):
                 self._send(answer, addr)
                 if self._is_debug:
@@ -163,6 +191,12 @@ class RadiusServer(DatagramProtocol):
                                nas=client.address)  # fmt: skip
             case Full():
                 self._drops.drop(addr[0], droplog.NO_ROOM)
+
+    def _is_elsewhere(
+        self, state: bytes | None, key: Key, new: New, datagram: bytes, addr: tuple[str, int]
+    ) -> bool:
+        elsewhere = self._elsewhere
+        return elsewhere is not None and state is not None and elsewhere.goes_on(state, key, new, datagram, addr)
 
     def _judge_signature(self, packet: Packet, fields: Fields, client: Client) -> str | None:
         """Why the request is dropped; None when it is served."""

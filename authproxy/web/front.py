@@ -19,7 +19,7 @@ from authproxy.messaging.gateway import HearsGateway
 from authproxy.secondfactor.authapi import AuthApi
 from authproxy.web.app import build
 from authproxy.web.certificate import WebCertificate, self_signed
-from authproxy.web.listener import WebListener
+from authproxy.web.listener import STOP_SECONDS, WebListener
 from authproxy.web.phone.app import Phones
 from authproxy.web.rates import Rates
 from authproxy.web.refusals import Refusals
@@ -42,8 +42,9 @@ class Front:
         starting: Deferred[None] = Deferred.fromFuture(asyncio.ensure_future(self.listener.start()))
         starting.addErrback(lambda failure: _log.failure("the web side can't start", failure))
 
-    def stop(self) -> Deferred[None]:
-        return self.listener.stop()
+    def stop(self, seconds: float = STOP_SECONDS) -> Deferred[None]:
+        """What is being answered has that long to end. Once is enough."""
+        return self.listener.stop(seconds)
 
 
 def open_front(

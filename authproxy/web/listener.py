@@ -85,22 +85,25 @@ class WebListener:
         )
         self._looking.start(_LOOK_EVERY, now=False)
 
-    def stop(self) -> Deferred[None]:
-        """Takes no more requests; what is being answered has some seconds to end."""
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def stop(self, seconds: float = STOP_SECONDS) -> Deferred[None]:
+        """Takes no more requests; what is being answered has ``seconds`` to end."""
         if self._looking.running:
             self._looking.stop()
         if self._server is None:
             self._socket.close()
-        return Deferred.fromFuture(asyncio.ensure_future(self._stop()))
+        return Deferred.fromFuture(asyncio.ensure_future(self._stop(seconds)))
 
-    async def _stop(self) -> None:
+    async def _stop(self, seconds: float) -> None:
         if self._server is None:
             return
         self._server.close()
         for connection in list(self._state.connections):
             connection.shutdown()
         if self._state.tasks:
-            await asyncio.wait(list(self._state.tasks), timeout=STOP_SECONDS)
+            await asyncio.wait(list(self._state.tasks), timeout=seconds)
         for connection in list(self._state.connections):
             if connection.transport is not None:
                 connection.transport.abort()

@@ -1,0 +1,134 @@
+"""The control socket, ``<state_dir>/control.sock``: whoever may open it may reload, restart and stop the daemon.
+
+One JSON object a line, in both directions: ``{"do": "reload"}`` is answered by ``{"done": true, "text": "..."}``.
+The connection stays open until the client hangs up or the daemon ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.interfaces import IAddress, IListeningPort, IReactorSocket
+from twisted.internet.protocol import ServerFactory
+from twisted.logger import Logger
+from twisted.protocols.basic import LineOnlyReceiver
+from twisted.python.failure import Failure
+
+from authproxy.errors import ConfigError
+
+NAME = "control.sock"
+
+Answer = Mapping[str, object]
+Command = Callable[[], Awaitable[Answer]]
+
+_log = Logger()
+
+
+class ControlPort(ServerFactory):
+    """``commands``: what can be asked for."""
+
+    noisy = False
+
+    def __init__(self, commands: Mapping[str, Command]) -> None:
+        self.commands = commands
+        self._port: IListeningPort | None = None
+        self._path: Path | None = None
+        self._identity = (0, 0)
+
+    def buildProtocol(self, addr: IAddress | None) -> Session:
+        return Session(self.commands)
+
+    def listen(self, reactor: IReactorSocket, state_dir: Path) -> None:
+        """In the place of whoever listened there before. Raises ConfigError."""
+        self._path = state_dir / NAME
+        try:
+            opened = _bind(state_dir)
+            at = self._path.stat()
+        except OSError as error:
+            raise ConfigError(f"the control socket {self._path} can't be opened: {error.strerror}") from error
+        self._identity = at.st_dev, at.st_ino
+        self._port = reactor.adoptStreamPort(opened.fileno(), socket.AF_UNIX, self)
+        opened.close()
+
+    async def stop(self) -> None:
+        """Sessions stay as they are."""
+        if self._port is None or self._path is None:
+            return
+        with suppress(OSError):
+            at = self._path.stat()
+            if (at.st_dev, at.st_ino) == self._identity:  # else it is another process's by now
+                self._path.unlink()
+        port, self._port = self._port, None
+        await maybeDeferred(port.stopListening)
+
+
+class Session(LineOnlyReceiver):
+    """One client."""
+
+    delimiter = b"\n"
+    MAX_LENGTH = 4096
+
+    def __init__(self, commands: Mapping[str, Command]) -> None:
+        self._commands = commands
+
+    def lineReceived(self, line: bytes) -> None:
+        command = self._commands.get(_asked(line))
+        if command is None:
+            self._say({"done": False, "text": f"can't do that; wanted one of {', '.join(self._commands)}"})
+            return
+        asking: Deferred[Answer] = Deferred.fromCoroutine(_await(command))
+        asking.addCallbacks(self._say, self._failed)
+
+    def _failed(self, failure: Failure) -> None:
+        _log.failure("control", failure)
+        self._say({"done": False, "text": "an internal error; see the log"})
+
+    def _say(self, answer: Answer) -> None:
+        if self.transport is not None and self.connected:
+            self.sendLine(json.dumps(answer, ensure_ascii=False).encode())  # type: ignore[no-untyped-call]
+
+
+async def _await(command: Command) -> Answer:
+    return await command()
+
+
+def _asked(line: bytes) -> str:
+    try:
+        asked = json.loads(line)
+    except ValueError:
+        return ""
+    return str(asked.get("do", "")) if isinstance(asked, dict) else ""
+
+
+def _bind(state_dir: Path) -> socket.socket:
+    """For this user only; there in one step, so that nobody finds the place empty."""
+    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    temporary = state_dir / f".control-{os.getpid()}"
+    try:
+        temporary.unlink(missing_ok=True)
+        with short(temporary) as path:
+            opened.bind(path)
+        temporary.chmod(0o600)  # nobody can connect before listen()
+        opened.listen(16)
+        opened.setblocking(False)
+        temporary.rename(state_dir / NAME)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+@contextmanager
+def short(path: Path) -> Iterator[str]:
+    """A name for the socket at ``path`` that fits into the 107 bytes there are for it."""
+    directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{directory}/{path.name}"
+    finally:
+        os.close(directory)
