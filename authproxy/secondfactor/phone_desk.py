@@ -135,7 +135,7 @@ class PhoneDesk:
         if status is None:
             raise PhoneRefused(Why.BAD_REQUEST, "There is no such decision.")
         asked = await self._writer.run(phone_jobs.asking(app.phone_id, answer.push_id))
-        if asked is None or not asked[1] or not secrets.compare_digest(asked[1], answer.nonce):
+        if asked is None or not asked[1] or asked[1] != answer.nonce:
             raise PhoneRefused(Why.NO_SUCH_PUSH, "This phone was not asked that.")
         decided = await decide(self._pushes, asked, status, app, answer.number, self._now())
         if isinstance(decided, PushStatus):

@@ -189,7 +189,7 @@ async def test_a_phone_answers_only_what_it_was_asked(desks: Desks) -> None:
     phone = await desks.activated()
     push = await desks.push()
     (shown,) = await desks.shown(phone)
-    for wrong in (Answer(push.id, "x" * 32, "approve"), Answer("NOSUCHPUSH", shown.nonce, "approve")):
+    for wrong in (Answer(push.id, "é" * 32, "approve"), Answer("NOSUCHPUSH", shown.nonce, "approve")):
         assert await refused(desks.desk.answer(phone.signed("answer", now=desks.now), wrong)) is Why.NO_SUCH_PUSH
     desks.change("UPDATE pushes SET phone_id = NULL")
     right = Answer(push.id, shown.nonce, "approve")
