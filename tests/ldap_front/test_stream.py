@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authproxy.ldap import messages, responses
-from authproxy.ldap.ber import BerError, Incomplete
+from authproxy.ldap.ber import BerError, Framer, Incomplete
 from authproxy.ldap.messages import seal
 from authproxy.ldap.responses import Result
-from authproxy.ldap.stream import Head, Kept, Passing, ResponseStream, read_head
+from authproxy.ldap.stream import Gap, Head, Kept, Passing, ResponseStream, read_head
 
 
 def result(message_id: int, tag: int, text: str = "") -> bytes:
@@ -104,3 +104,35 @@ def test_heads() -> None:
     for cut in range(12):
         with pytest.raises(Incomplete):
             read_head(LONG_FORM[: min(cut, 11)], 0)
+
+
+def test_what_stands_before_nonsense_passes() -> None:
+    """Also the rest of a message whose beginning has passed: whoever has half of it must get the other half."""
+    stream = ResponseStream()
+    passed = list(stream.feed(ENTRY[:400]))
+    with pytest.raises(BerError):
+        passed.extend(stream.feed(ENTRY[400:] + DONE + b"nonsense"))
+    assert b"".join(one.data for one in passed if isinstance(one, Passing)) == ENTRY + DONE
+    assert not stream.is_amid
+
+
+def test_a_gap_is_where_whole_messages_have_passed() -> None:
+    for at in range(1, len(TRAFFIC)):
+        stream = ResponseStream()
+        passed = b"".join(one.data for one in stream.feed(TRAFFIC[:at]) if isinstance(one, Passing))
+        assert stream.is_amid is bool(_pending(passed))
+        stream.is_gap_wanted = True
+        for one in stream.feed(TRAFFIC[at:]):
+            if isinstance(one, Gap):
+                break
+            passed += one.data if isinstance(one, Passing) else b""
+        else:
+            raise AssertionError("no gap was shown")
+        assert not _pending(passed)
+
+
+def _pending(passed: bytes) -> int:
+    framer = Framer(1 << 20)
+    framer.feed(passed)
+    assert framer.failure is None
+    return framer.pending
