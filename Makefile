@@ -14,7 +14,7 @@ help:
 	@echo "make demo      real RADIUS logins on loopback, then stays up"
 	@echo "make test      everything that is checked: lint, types, tests (as root: installs the peers it needs)"
 	@echo "make bench     speed and memory, beside FreeRADIUS"
-	@echo "make soak      a million damaged packets"
+	@echo "make soak      a million damaged packets, and a million damaged LDAP messages"
 	@echo "make lock      newer versions into the lock files"
 	@echo "make clean     removes .venv and caches"
 
@@ -76,6 +76,7 @@ bench: install peers
 
 soak: dev
 	$(BIN)/python bench/fuzz_radius.py
+	$(BIN)/python bench/fuzz_ldap.py
 
 # ---------------------------------------------------------------- upkeep
 

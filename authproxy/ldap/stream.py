@@ -109,6 +109,10 @@ class ResponseStream:
                 head = read_head(data, at)
             except Incomplete:
                 break
+            except BerError:
+                if begin < at:  # whoever has half of a message must get the other half
+                    yield Passing(data[begin:at])
+                raise
             stop = at + head.size
             if head.tag == messages.BIND_RESPONSE or head.message_id == 0:
                 if head.size > _KEPT_LIMIT:
