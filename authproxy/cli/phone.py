@@ -12,9 +12,12 @@ from authproxy.cli.context import Shell, Shown, service_command
 from authproxy.cli.moments import iso
 from authproxy.cli.qr import print_qr, write_qr
 from authproxy.model import JsonValue
-from authproxy.secondfactor import activations, phones
+from authproxy.secondfactor import phones
+from authproxy.secondfactor.activations import DEFAULT_SECONDS, NewActivation, activate_phone
 from authproxy.secondfactor.audit import note, shell_actor
+from authproxy.secondfactor.phone_history import push_stories
 from authproxy.secondfactor.phones import PhoneRow
+from authproxy.secondfactor.pipush_enrollment import NewPipush, enroll_pipush
 from authproxy.secondfactor.refusals import NotDone, NotFound
 from authproxy.secondfactor.users import User, find_user
 
@@ -65,6 +68,34 @@ def show(shell: Shell, phone_id: str) -> None:
     shell.show_fields(as_json(phone))
 
 
+@command.command("pushes")
+@click.argument("phone_id")
+@click.option("--limit", type=click.IntRange(1, 1000), default=10, show_default=True)
+@service_command
+def pushes(shell: Shell, phone_id: str, limit: int) -> None:
+    """What became of the last pushes to a phone: sent, delivered, opened, answered."""
+    with shell.reading() as connection:
+        phone = phones.find_phone(connection, phone_id)
+        stories = push_stories(connection, phone.id, limit)
+    rows: list[Shown] = [
+        {
+            "id": story.id,
+            "username": story.username,
+            "application": story.application,
+            "created": iso(story.created),
+            "sent": iso(story.sent_at),
+            "delivered": iso(story.delivered_at),
+            "opened": iso(story.opened_at),
+            "status": story.status,
+            "decided": iso(story.decided_at),
+            "decided_by": story.decided_by,
+        }
+        for story in stories
+    ]
+    columns = ["created", "application", "sent", "delivered", "opened", "status", "decided"]
+    shell.show_list("pushes", rows, columns, f"{_called(phone)} was not sent any push")
+
+
 @command.command("delete")
 @click.argument("phone_id")
 @service_command
@@ -80,22 +111,30 @@ def delete(shell: Shell, phone_id: str) -> None:
 
 @command.command("activate")
 @click.argument("user_or_phone", metavar="USER-OR-PHONE")
-@click.option("--valid", "seconds", type=int, default=activations.DEFAULT_SECONDS, show_default=True)
+@click.option(
+    "--app",
+    type=click.Choice(["web", "pipush"]),
+    default="web",
+    show_default=True,
+    help="pipush: the privacyIDEA Authenticator",
+)
+@click.option("--valid", "seconds", type=int, default=DEFAULT_SECONDS, show_default=True)
 @click.option("--qr", is_flag=True, help="print the QR code, also when the output is no terminal")
 @click.option("--qr-svg", type=click.Path(path_type=Path), help="write the QR code to this SVG file")
 @click.option("--qr-png", type=click.Path(path_type=Path), help="write the QR code to this PNG file")
 @service_command
 def activate(
-    shell: Shell, user_or_phone: str, seconds: int, qr: bool, qr_svg: Path | None, qr_png: Path | None
+    shell: Shell, user_or_phone: str, app: str, seconds: int, qr: bool, qr_svg: Path | None, qr_png: Path | None
 ) -> None:
-    """Show the link that makes a phone take pushes. It can be used once; another one replaces it.
+    """Show the link that makes a phone take pushes. It can be used once; another one replaces it. With
+    --app pipush it is for the privacyIDEA Authenticator to scan.
 
     For a user without a phone one is added.
     """
     base_url = _base_url(shell)
     with shell.writing() as connection:
         owner, phone = _find(shell, connection, user_or_phone)
-        made = activations.activate_phone(connection, owner.id, phone.id, base_url, seconds)
+        made = _activation(connection, app, owner, phone, base_url, seconds)
         note(connection, shell_actor(), "phone activate", owner.username, {"phone": phone.id})
         write_qr(made.url, qr_svg, qr_png)
     shown: Shown = {
@@ -105,11 +144,18 @@ def activate(
         "code": made.code,
         "expires": iso(made.expires),
     }
-    shell.show(
-        shown, f"to be opened on {_called(phone)} of {owner.username} until {iso(made.expires)}\n{made.url}"
-    )
+    use = "scanned with" if app == "pipush" else "opened on"
+    shell.show(shown, f"to be {use} {_called(phone)} of {owner.username} until {iso(made.expires)}\n{made.url}")
     if not shell.as_json and (qr or sys.stdout.isatty()):
         print_qr(made.url)
+
+
+def _activation(
+    connection: sa.Connection, app: str, owner: User, phone: PhoneRow, base_url: str, seconds: int
+) -> NewActivation | NewPipush:
+    if app == "pipush":
+        return enroll_pipush(connection, owner, phone.id, base_url, seconds)
+    return activate_phone(connection, owner.id, phone.id, base_url, seconds)
 
 
 def _base_url(shell: Shell) -> str:

@@ -19,6 +19,7 @@ class NewPipush:
     """Shown once. ``expires`` in epoch seconds."""
 
     url: str = field(repr=False)
+    code: str = field(repr=False)
     serial: str
     expires: float
 
@@ -32,4 +33,4 @@ def enroll_pipush(
     issuer = urlsplit(base_url).hostname or "authproxy"
     serial, minutes = serial_of(credential), max(1, math.floor(seconds / 60))
     url = enrollment_url(url_of(base_url), serial, credential, minutes, user.display_name, issuer)
-    return NewPipush(url, serial, made.expires)
+    return NewPipush(url, credential, serial, made.expires)

@@ -87,11 +87,12 @@ def lived_in(console: Console, tmp_path: Path) -> Console:
     file.write_text(f"serial,type,secret,username\n1,h6,{SEED.hex()},bob\n")
     console.run("token", "import", file)
     (user_id,) = console.rows("SELECT id FROM users WHERE username = 'bob'")[0]
+    (phone_id,) = console.rows("SELECT id FROM phones")[0]
     now = time.time()
     for push_id in ("P1", "P2", "P3"):
         console.insert(
             pushes, id=push_id, user_id=user_id, username="bob", application="vpn", login_id="L", created=now,
-            expires=now + 60,
+            expires=now + 60, phone_id=phone_id,
         )  # fmt: skip
     console.insert(
         logins, login_id="L", at=now, section="s", username="bob", nas="n", result="accept", reason="", factor="",
@@ -141,6 +142,7 @@ def test_the_keys_on_the_page_are_those_that_are_printed(lived_in: Console, tmp_
         "phone list": [],
         "phone show": [phone_id],
         "phone activate": [phone_id],
+        "phone pushes": [phone_id],
         "phone delete": [phone_id],
         "application add": ["web", "--type", "authapi"],
         "telephony log": [],

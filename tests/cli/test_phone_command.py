@@ -53,6 +53,29 @@ def test_a_link_activates_once_and_another_one_replaces_it(alice: Console, tmp_p
     assert code not in str(alice.audit())
 
 
+def test_the_other_app_is_given_a_qr_code_of_its_own(alice: Console) -> None:
+    made = alice.json("phone", "activate", "alice", "--app", "pipush")
+    assert made["url"].startswith(
+        "otpauth://pipush/alice?url=https%3A%2F%2Fmfa.example%3A8443%2Fttype%2Fpush&ttl=1440&"
+    )
+    assert f"enrollment_credential={made['code']}&" in made["url"]
+    assert alice.rows("SELECT hash FROM activations") == [(hashlib.sha256(made["code"].encode()).digest(),)]
+    assert made["code"] not in str(alice.audit())
+
+
+def test_the_story_of_a_push_is_told(alice: Console) -> None:
+    phone = alice.json("phone", "add", "alice", "--name", "tablet")["phone_id"]
+    assert "not sent any push" in alice.run("phone", "pushes", phone)
+    ((user_id,),) = alice.rows("SELECT id FROM users")
+    alice.insert(
+        pushes, id="P1", user_id=user_id, username="alice", application="vpn", login_id="L", created=1000.0,
+        expires=1060.0, phone_id=phone, sent_at=1001.0, opened_at=1002.0, status="denied", decided_at=1003.0,
+        decided_by=f"phone:{phone}",
+    )  # fmt: skip
+    (story,) = alice.json("phone", "pushes", phone)["pushes"]
+    assert (story["status"], story["delivered"], story["opened"]) == ("denied", None, "1970-01-01T00:16:42+00:00")
+
+
 def test_which_phone_is_meant_must_be_clear(alice: Console) -> None:
     for name in ("one", "two"):
         alice.run("phone", "add", "alice", "--name", name)
