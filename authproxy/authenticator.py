@@ -67,7 +67,8 @@ def _rejected(reason: Reason, message: str = ACCESS_DENIED, factor: str = "") ->
 
 
 class Authenticator:
-    """The login pipeline of one server section. ``announce`` is told of every decided login."""
+    """The login pipeline of one server section. ``announce`` is told of every decided login. ``primary_only``: why
+    a right password is enough for everybody now; empty if it is not."""
 
     def __init__(
         self,
@@ -80,6 +81,7 @@ class Authenticator:
         announce: Callable[[LoginRecord], None],
         deadlines: Deadlines,
         wall_clock: Callable[[], float],
+        primary_only: Callable[[], str] = lambda: "",
     ) -> None:
         self._rules = rules
         self._fields = field_reader
@@ -90,6 +92,7 @@ class Authenticator:
         self._announce = announce
         self._deadlines = deadlines
         self._wall_clock = wall_clock
+        self._primary_only = primary_only
 
     async def start(self, request: AuthRequest, primary: Primary | None = None) -> Outcome:
         """A new login. See ``model.Authenticates``."""
@@ -113,7 +116,7 @@ class Authenticator:
 
     async def _decide_new(self, request: AuthRequest, primary: Primary) -> Decision:
         field = self._fields.read(request.password)
-        if is_factor_missing(self._rules, field.typed):
+        if is_factor_missing(self._rules, field.typed) and not self._primary_only():
             request.trail.add("policy", "refused", "the password field names no factor and holds no passcode")
             return _rejected(Reason.NO_PASSCODE)
         try:
@@ -134,6 +137,8 @@ class Authenticator:
             case Exempt(why):
                 request.trail.add("policy", "exempt", why)
                 return Decision(_accept(SUCCESS, who), why, "exempt")
+            case Forbidden() | Ask() if (why := self._primary_only()):
+                return self._password_alone(request, who, why)
             case Forbidden(reason, detail):
                 request.trail.add("policy", "refused", detail)
                 return _rejected(reason)
@@ -150,9 +155,20 @@ class Authenticator:
         )
 
     async def _decide_answer(self, pending: PendingChallenge, request: AuthRequest) -> Decision:
+        if why := self._primary_only():
+            return self._password_alone(request, pending.who, why)
         reply = request.password.decode("utf-8", "replace")
         answer = self._second_factor.answer(pending.who, pending.resume, reply, request)
         return await self._ask(request, pending.who, answer)
+
+    def _password_alone(self, request: AuthRequest, who: Identity, why: str) -> Decision:
+        """Primary-only mode: nobody is asked for more. Where a second factor would have to make up for doubt of
+        whose password it was, there is none to do so."""
+        if who.doubt:
+            request.trail.add("policy", "refused", f"primary-only does not count: {who.doubt}")
+            return _rejected(Reason.UNSUPPORTED)
+        request.trail.add("policy", "primary-only", why)
+        return Decision(_accept(SUCCESS, who), "primary-only", "primary-only")
 
     async def _ask(
         self, request: AuthRequest, who: Identity, question: Awaitable[Verdict], entry: Entry | None = None

@@ -60,9 +60,9 @@ def is_ours(event: LogEvent) -> bool:
 
 
 def is_wanted(event: LogEvent, lowest: LogLevel) -> bool:
-    """Neither below the level nor Twisted's small talk."""
+    """Neither below the level, unless it is of a watched login, nor Twisted's small talk."""
     level = event["log_level"]
-    return bool(level >= lowest and (level >= LogLevel.warn or is_ours(event)))
+    return bool((level >= lowest or event.get("log_watched")) and (level >= LogLevel.warn or is_ours(event)))
 
 
 class TextLine:

@@ -11,11 +11,14 @@ from twisted.logger import Logger
 
 from authproxy.log_text import Stamp
 from authproxy.metrics import Metrics
-from authproxy.model import SUCCESS, LoginRecord, Step
+from authproxy.model import SUCCESS, LoginRecord, Step, Watches, watches_nobody
 
 _log = Logger()
 _PRIMARY, _SECONDARY = "Primary authentication", "Secondary authentication"
-_STATUS = {"ok": "Allow", "allowed": "Allow", "exempt": "Allow", "unavailable": "Error", "failmode safe": "Allow"}
+_STATUS = {
+    **dict.fromkeys(("ok", "allowed", "exempt", "failmode safe", "primary-only"), "Allow"),
+    "unavailable": "Error",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class AuthEvents:
 def _stage_of(step: Step) -> str | None:
     if step.stage == "primary":
         return _PRIMARY
-    if step.stage in ("second factor", "challenge") or step.result in ("exempt", "failmode safe"):
+    if step.stage in ("second factor", "challenge") or step.result in ("exempt", "failmode safe", "primary-only"):
         return _SECONDARY
     return None
 
@@ -78,17 +81,23 @@ class LoginLog:
     """Announces the decided logins of one section."""
 
     def __init__(
-        self, names: SectionNames, metrics: Metrics, events: AuthEvents | None, is_debug: bool = False
+        self,
+        names: SectionNames,
+        metrics: Metrics,
+        events: AuthEvents | None,
+        is_debug: bool = False,
+        watches: Watches = watches_nobody,
     ) -> None:
         self._names = names
         self._metrics = metrics
         self._events = events
         self._is_debug = is_debug
+        self._watches = watches
         self._seconds = metrics.login_seconds.labels(names.section)
 
     def __call__(self, login: LoginRecord) -> None:
         self._measure(login)
-        if self._is_debug:
+        if self._is_debug or self._watches(login.section, login.username, login.nas, login.client_ip):
             self._explain(login)
         if login.result == "accept":
             text = "{section}: {username} from {nas}: {msg} ({how}, {elapsed:.0f} ms)"
@@ -123,6 +132,7 @@ class LoginLog:
         for step in login.steps:
             _log.debug(
                 "{section}: {at:.1f} ms: {stage}: {result} {detail}",
+                log_watched=True,
                 login=login.login_id,
                 section=login.section,
                 at=step.at * 1000,

@@ -13,7 +13,7 @@ from authproxy.model import Reason
 _LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0)
 _COMMIT_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 _STAGES = ("primary", "second factor")
-_REASONS = frozenset(("", "exempt_username", "exempt_ou", "failmode", *Reason))
+_REASONS = frozenset(("", "exempt_username", "exempt_ou", "failmode", "primary-only", *Reason))
 
 
 class Metrics:
@@ -76,6 +76,9 @@ class Metrics:
             "LDAP clients that were disconnected or could not be served, by reason",
             ["section", "reason"],
             registry=self.registry,
+        )
+        self.primary_only = Gauge(
+            "authproxy_primary_only", "1: passwords alone are enough for now", registry=self.registry
         )
         self.pushes = Counter(
             "authproxy_pushes",

@@ -57,6 +57,14 @@ class Trail:
         return self._now() - self._started
 
 
+Watches = Callable[[str, str, str, str | None], bool]
+"""Whether a login is to be logged in detail: its section, the name, who asks, the user's address."""
+
+
+def watches_nobody(section: str, username: str, nas: str, client_ip: str | None) -> bool:
+    return False
+
+
 # ---------------------------------------------------------------- what came in
 
 

@@ -37,6 +37,7 @@ from authproxy.secondfactor.embedded import Embedded, Outward
 from authproxy.secondfactor.seeds import SeedBox
 from authproxy.secondfactor.telephony import Ledger
 from authproxy.store.writer import Writer
+from authproxy.support.desk import SupportDesk
 
 if TYPE_CHECKING:
     from authproxy.secondfactor.phone_bus import PhoneBus
@@ -98,7 +99,8 @@ class Service:
     def log_of_api(self, login: LoginRecord) -> None:
         """Logins that come by the APIs."""
         names, assembly = SectionNames("service", None), self.assembly
-        LoginLog(names, self.metrics, assembly.events, assembly.settings.main.debug)(login)
+        watches = self.ground.desk.watchlist.has
+        LoginLog(names, self.metrics, assembly.events, assembly.settings.main.debug, watches)(login)
 
     @property
     def log_files(self) -> list[LineFile]:
@@ -167,8 +169,12 @@ def build(
     closers: list[Callable[[], object]] = []
     outside = Outside(settings, reactor, closers)
     embedded = Embedded.open(settings.service, seed_key, reactor, closers, outside.rooms)
-    ground = Ground(embedded, Metrics(), Ports(reactor, sockets), Retirement(reactor), reactor)
+    desk = SupportDesk.open(settings.service.state_dir, reactor)
+    ground = Ground(embedded, Metrics(), Ports(reactor, sockets), Retirement(reactor), reactor, desk)
     _watch_rooms(ground.metrics, embedded)
+    ground.metrics.primary_only.set_function(lambda: desk.primary_only.is_on)
+    desk.primary_only.read()
+    closers.append(desk.primary_only.close)
     if waits:
         ground.ports.pause()
     service = Service(ground, Assembly.make(settings, dictionary, ground), closers)

@@ -21,6 +21,7 @@ from authproxy.loginlog import AuthEvents
 from authproxy.metrics import Metrics
 from authproxy.radius.attributes import Dictionary
 from authproxy.secondfactor.embedded import Embedded
+from authproxy.support.desk import SupportDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Ground:
     ports: Ports
     retirement: Retirement
     reactor: Reactor
+    desk: SupportDesk
 
 
 class Assembly:
@@ -52,7 +54,9 @@ class Assembly:
             ground.embedded, ground.reactor, before._second_factors if before else None
         )
         self.events = self._auth_events(settings.main)
-        self._pipelines = Pipelines(ground.embedded, ground.metrics, self.events, ground.reactor)
+        self._pipelines = Pipelines(
+            ground.embedded, ground.metrics, self.events, ground.reactor, ground.desk
+        )
         self.doors = Doors()
 
     @classmethod
@@ -71,8 +75,9 @@ class Assembly:
     def _build(self) -> None:
         ground, settings = self._ground, self.settings
         parts = Parts(
-            self.dictionary, self.primaries, self._second_factors, self._pipelines, ground.metrics, ground.reactor
-        )
+            self.dictionary, self.primaries, self._second_factors, self._pipelines, ground.metrics, ground.reactor,
+            ground.desk.watchlist.has,
+        )  # fmt: skip
         for section in settings.radius_servers:
             self.doors.add_radius(section, parts)
         for ldap_section in settings.ldap_servers:

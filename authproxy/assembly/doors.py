@@ -20,6 +20,7 @@ from authproxy.httpproxy.door import HttpProxy
 from authproxy.ldap.binds import BindRules
 from authproxy.ldap.server import LdapServer, Terms
 from authproxy.metrics import Metrics
+from authproxy.model import Watches
 from authproxy.primary.relayed_bind import BindRelay
 from authproxy.radius.attributes import Dictionary
 from authproxy.radius.server import RadiusServer
@@ -36,6 +37,7 @@ class Parts:
     pipelines: Pipelines
     metrics: Metrics
     reactor: Reactor
+    watches: Watches
 
 
 @dataclass(slots=True)
@@ -61,7 +63,7 @@ class Doors:
         relay = primaries.pass_through(section)
         only_pap = primaries.why_only_pap(section, relay)
         self.radius[Place("udp", section.interface, section.port)] = RadiusServer(
-            section, authenticator, parts.dictionary, parts.metrics, parts.reactor, relay, only_pap
+            section, authenticator, parts.dictionary, parts.metrics, parts.reactor, relay, only_pap, parts.watches
         )
 
     def add_ldap(self, section: LdapServerSettings, parts: Parts, before: Doors | None) -> None:

@@ -14,17 +14,21 @@ from authproxy.metrics import Metrics
 from authproxy.model import Primary, SecondFactor
 from authproxy.policy import Rules
 from authproxy.secondfactor.embedded import Embedded
+from authproxy.support.desk import SupportDesk
 from authproxy.typed import Appended, FieldReader, WholeFactor, WholePassword
 
 
 class Pipelines:
     """Makes those of one configuration, and knows whether a login is in one of them."""
 
-    def __init__(self, embedded: Embedded, metrics: Metrics, events: AuthEvents | None, reactor: Reactor) -> None:
+    def __init__(
+        self, embedded: Embedded, metrics: Metrics, events: AuthEvents | None, reactor: Reactor, desk: SupportDesk
+    ) -> None:
         self._embedded = embedded
         self._metrics = metrics
         self._events = events
         self._reactor = reactor
+        self._desk = desk
         self._deadlines: list[Deadlines] = []
 
     def authenticator(
@@ -45,9 +49,16 @@ class Pipelines:
             second_factor,
             embedded.challenges,
             embedded.journal,
-            LoginLog(SectionNames(section.name, section.client), self._metrics, self._events, section.debug),
+            LoginLog(
+                SectionNames(section.name, section.client),
+                self._metrics,
+                self._events,
+                section.debug,
+                self._desk.watchlist.has,
+            ),
             deadlines,
             time.time,
+            self._desk.primary_only,
         )
 
     @property

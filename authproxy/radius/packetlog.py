@@ -14,7 +14,7 @@ _log = Logger()
 
 
 class PacketLog:
-    """Costly: for one section's ``debug`` only."""
+    """Costly: for one section's ``debug``, and for logins that are watched."""
 
     def __init__(self, section: str, dictionary: Dictionary) -> None:
         self._section = section
@@ -24,6 +24,7 @@ class PacketLog:
         _log.debug(
             "{section}: {kind} for username {username} from {nas}, client address {client_ip}, identifier {id}",
             kind="answer to a challenge" if is_answer else "login attempt",
+            log_watched=True,
             section=self._section,
             login=request.login_id,
             username=request.username,
@@ -39,6 +40,7 @@ class PacketLog:
                 name, value = self._dictionary.describe(raw)
                 _log.debug(
                     "{section}: {what}: {attribute} = {value}",
+                    log_watched=True,
                     section=self._section,
                     login=login_id,
                     what=what,

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from authproxy.config.settings import RadiusServerSettings
 from authproxy.metrics import Metrics
-from authproxy.model import Authenticates, AuthRequest, Continue, Outcome, Reject
+from authproxy.model import AuthRequest, Authenticates, Continue, Outcome, Reject, Watches, watches_nobody
 from authproxy.radius import droplog
 from authproxy.radius.attributes import Dictionary
 from authproxy.radius.clients import Appliances, Client
@@ -54,6 +54,7 @@ class _Login:
     client: Client
     peer: tuple[str, int]
     login_id: str
+    is_detailed: bool = False
 
 
 class RadiusServer(DatagramProtocol):
@@ -72,11 +73,13 @@ class RadiusServer(DatagramProtocol):
         clock: IReactorTime,
         relay: PassThrough | None = None,
         only_pap: str = ONLY_PAP,
+        watches: Watches = watches_nobody,
     ) -> None:
         if relay is None:
             relay = PassThrough(dictionary, section.pass_through_all, section.pass_through_attr_names)
         self._name = section.name
         self._is_debug = section.debug
+        self._watches = watches
         self._authenticator = authenticator
         self._packet_log = PacketLog(section.name, dictionary)
         self._now = clock.seconds
@@ -232,7 +235,10 @@ class RadiusServer(DatagramProtocol):
         resumed = None if state is None else self._conversations.resume(state, request)
         if resumed is not None:
             request, login.login_id = resumed, resumed.login_id
-        if self._is_debug:
+        login.is_detailed = self._is_debug or self._watches(
+            self._name, request.username, request.nas, request.client_ip
+        )
+        if login.is_detailed:
             self._packet_log.request(request, login.packet, is_answer=state is not None)
         if state is None or resumed is not None:
             deciding = Deferred.fromCoroutine(self._authenticator.start(request))
@@ -277,7 +283,7 @@ class RadiusServer(DatagramProtocol):
         if reply.left_out:
             _log.warn("{section}: {count} passed-through attributes did not fit into the answer",
                       section=self._name, login=login.login_id, count=reply.left_out)  # fmt: skip
-        if self._is_debug:
+        if login.is_detailed:
             self._packet_log.attributes("answer", reply.attributes, login.login_id)
         self._send(reply.datagram, login.peer)
 
