@@ -137,7 +137,7 @@ class Authenticator:
             case Exempt(why):
                 request.trail.add("policy", "exempt", why)
                 return Decision(_accept(SUCCESS, who), why, "exempt")
-            case Forbidden() | Ask() if (why := self._primary_only()):
+            case Forbidden() | Ask() if why := self._primary_only():
                 return self._password_alone(request, who, why)
             case Forbidden(reason, detail):
                 request.trail.add("policy", "refused", detail)

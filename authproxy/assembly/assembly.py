@@ -54,9 +54,7 @@ class Assembly:
             ground.embedded, ground.reactor, before._second_factors if before else None
         )
         self.events = self._auth_events(settings.main)
-        self._pipelines = Pipelines(
-            ground.embedded, ground.metrics, self.events, ground.reactor, ground.desk
-        )
+        self._pipelines = Pipelines(ground.embedded, ground.metrics, self.events, ground.reactor, ground.desk)
         self.doors = Doors()
 
     @classmethod

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from authproxy.config.settings import RadiusServerSettings
 from authproxy.metrics import Metrics
-from authproxy.model import AuthRequest, Authenticates, Continue, Outcome, Reject, Watches, watches_nobody
+from authproxy.model import Authenticates, AuthRequest, Continue, Outcome, Reject, Watches, watches_nobody
 from authproxy.radius import droplog
 from authproxy.radius.attributes import Dictionary
 from authproxy.radius.clients import Appliances, Client

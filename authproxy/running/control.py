@@ -1,6 +1,7 @@
 """The control socket, ``<state_dir>/control.sock``: whoever may open it may reload, restart and stop the daemon.
 
 One JSON object a line, in both directions: ``{"do": "reload"}`` is answered by ``{"done": true, "text": "..."}``.
+What else is in the object tells the command more: ``{"do": "debug", "action": "on", "user": "alice"}``.
 The connection stays open until the client hangs up or the daemon ends.
 """
 
@@ -25,24 +26,27 @@ from authproxy.errors import ConfigError
 NAME = "control.sock"
 
 Answer = Mapping[str, object]
+Details = Mapping[str, object]
 Command = Callable[[], Awaitable[Answer]]
+Question = Callable[[Details], Answer]
 
 _log = Logger()
 
 
 class ControlPort(ServerFactory):
-    """``commands``: what can be asked for."""
+    """``commands``: what can be asked for; ``questions``: what is answered at once, and may want to know more."""
 
     noisy = False
 
-    def __init__(self, commands: Mapping[str, Command]) -> None:
+    def __init__(self, commands: Mapping[str, Command], questions: Mapping[str, Question] | None = None) -> None:
         self.commands = commands
+        self.questions = questions or {}
         self._port: IListeningPort | None = None
         self._path: Path | None = None
         self._identity = (0, 0)
 
     def buildProtocol(self, addr: IAddress | None) -> Session:
-        return Session(self.commands)
+        return Session(self.commands, self.questions)
 
     def listen(self, reactor: IReactorSocket, state_dir: Path) -> None:
         """In the place of whoever listened there before. Raises ConfigError."""
@@ -74,15 +78,22 @@ class Session(LineOnlyReceiver):
     delimiter = b"\n"
     MAX_LENGTH = 4096
 
-    def __init__(self, commands: Mapping[str, Command]) -> None:
+    def __init__(self, commands: Mapping[str, Command], questions: Mapping[str, Question]) -> None:
         self._commands = commands
+        self._questions = questions
 
     def lineReceived(self, line: bytes) -> None:
-        command = self._commands.get(_asked(line))
-        if command is None:
-            self._say({"done": False, "text": f"can't do that; wanted one of {', '.join(self._commands)}"})
+        asked = _asked(line)
+        name = str(asked.get("do", ""))
+        command, question = self._commands.get(name), self._questions.get(name)
+        if question is not None:
+            asking = Deferred.fromCoroutine(_answered(question, asked))
+        elif command is not None:
+            asking = Deferred.fromCoroutine(_await(command))
+        else:
+            known = ", ".join((*self._commands, *self._questions))
+            self._say({"done": False, "text": f"can't do that; wanted one of {known}"})
             return
-        asking: Deferred[Answer] = Deferred.fromCoroutine(_await(command))
         asking.addCallbacks(self._say, self._failed)
 
     def _failed(self, failure: Failure) -> None:
@@ -98,12 +109,16 @@ async def _await(command: Command) -> Answer:
     return await command()
 
 
-def _asked(line: bytes) -> str:
+async def _answered(question: Question, details: Details) -> Answer:
+    return question(details)
+
+
+def _asked(line: bytes) -> Details:
     try:
         asked = json.loads(line)
-    except ValueError:
-        return ""
-    return str(asked.get("do", "")) if isinstance(asked, dict) else ""
+    except (ValueError, RecursionError):
+        return {}
+    return asked if isinstance(asked, dict) else {}
 
 
 def _bind(state_dir: Path) -> socket.socket:

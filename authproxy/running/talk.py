@@ -39,11 +39,13 @@ class Talk:
     pid: int
     _socket: socket.socket
 
-    def ask(self, command: str, seconds: float = _ANSWER_SECONDS) -> Mapping[str, object]:
-        """Raises NoAnswer."""
+    def ask(
+        self, command: str, seconds: float = _ANSWER_SECONDS, details: Mapping[str, object] | None = None
+    ) -> Mapping[str, object]:
+        """``details``: what else the command is told. Raises NoAnswer."""
         self._socket.settimeout(seconds)
         try:
-            self._socket.sendall(json.dumps({"do": command}).encode() + b"\n")
+            self._socket.sendall(json.dumps({**(details or {}), "do": command}).encode() + b"\n")
             received = b""
             while not received.endswith(b"\n"):
                 part = self._socket.recv(65_536)

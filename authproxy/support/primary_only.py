@@ -1,4 +1,4 @@
-"""Primary-only mode in the daemon: for a while, every server section lets right passwords in without a second factor.
+"""Primary-only mode in the daemon: for a while, a right password is enough in every server section.
 
 It ends by itself, and it is loud: in the log when it begins, every five minutes, and when it ends.
 """
@@ -103,8 +103,8 @@ class PrimaryOnly:
     def _say(self, what: str) -> None:
         assert self._state is not None
         _log.warn(
-            "PRIMARY-ONLY MODE {what}: passwords alone are enough until {until} ({minutes:.0f} minutes), started by {by};"
-            " `authproxy primary-only stop` ends it",
+            "PRIMARY-ONLY MODE {what}: passwords alone are enough until {until} ({minutes:.0f} minutes),"
+            " started by {by}; `authproxy primary-only stop` ends it",
             what=what,
             until=_moment(self._state.until),
             minutes=self._state.left(self._now()) / 60,

@@ -1,4 +1,4 @@
-"""``<state_dir>/primary-only.json``: that passwords alone are enough for a while, until when, and who wanted it."""
+"""``<state_dir>/primary-only.json``: passwords alone are enough for a while; until when, and who wanted it."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import resource
 import socket
+from asyncio import sslproto
 from typing import Final
 
 from starlette.types import ASGIApp
@@ -28,6 +29,7 @@ STOP_SECONDS: Final = 3.0  # for what is being answered
 _HANDSHAKE_SECONDS: Final = 10.0
 _KEEP_ALIVE_SECONDS: Final = 75
 _MOST_CONNECTIONS: Final = 10_000  # a phone that is open holds one
+_TLS_BUFFER: Final = 4096  # bytes that each connection keeps for reading; asyncio's 256 KB are too many for phones
 _LOOK_EVERY: Final = 60.0
 
 _log = Logger()
@@ -74,6 +76,7 @@ class WebListener:
     async def start(self) -> None:
         """In the running asyncio loop."""
         _hear_uvicorn()
+        sslproto.SSLProtocol.max_size = _TLS_BUFFER
         self._config.load()
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
