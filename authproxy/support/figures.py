@@ -1,4 +1,4 @@
-"""The daemon's figures at one moment, for ``authproxy top``: what it counts and looks up anyway, in a small tree."""
+"""The daemon's figures at one moment, for ``authproxy top``: what it counts and looks up anyway, as a tree."""
 
 from __future__ import annotations
 
@@ -83,5 +83,3 @@ def _upstreams(states: States) -> list[JsonValue]:
         for section, state in states.sections().items()
         for host in state.hosts
     ]
-
-
