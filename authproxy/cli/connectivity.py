@@ -17,6 +17,7 @@ from authproxy.config.build import examine
 from authproxy.config.places import Places
 from authproxy.config.values import Checked, writes_log_files
 from authproxy.errors import AuthproxyError
+from authproxy.running.talk import NotRunning, call
 from authproxy.support import connectivity_report as report
 from authproxy.support.findings import Level
 
@@ -123,6 +124,17 @@ def _reach(path: Path, user: str, output: Output) -> list[Findings]:
     return _until_done(opened.settings, opened.seed_key, user, output)
 
 
+def is_running(state_dir: Path) -> bool:
+    """Whether a daemon is at work there; one that this user may not talk to counts as well."""
+    try:
+        call(state_dir).close()
+    except NotRunning:
+        return False
+    except AuthproxyError:
+        return True
+    return True
+
+
 def _until_done(settings: Settings, seed_key: bytes, user: str, output: Output) -> list[Findings]:
     from twisted.internet import asyncioreactor
     from twisted.internet.defer import Deferred
@@ -132,7 +144,8 @@ def _until_done(settings: Settings, seed_key: bytes, user: str, output: Output) 
 
     reactor = asyncioreactor.AsyncioSelectorReactor()
     installReactor(reactor)  # type: ignore[no-untyped-call]
-    connectivity = Connectivity(settings, seed_key, reactor, user=user)
+    state_dir = settings.service.state_dir
+    connectivity = Connectivity(settings, seed_key, reactor, lambda: is_running(state_dir), user)
     found: list[Findings] = []
 
     async def run() -> None:

@@ -201,7 +201,7 @@ def _gathered(site: Site, asked: object, *, with_connectivity: bool) -> bytes:
 
     assert isinstance(asked, Asked)
     report = (lambda: _connectivity(site.path)) if with_connectivity else (lambda: None)
-    gathering = Gathering(site, asked, _say, report)
+    gathering = Gathering(site, asked, _say, report, lambda: _daemon(site.state_dir))
     collected = gathering.collect()
     if asked.username:
         _say(f"{asked.username} is {gathering.pseudonyms.of(asked.username)} in this bundle")
@@ -230,6 +230,23 @@ def _connectivity(config: Path) -> str | None:
         told = (late.stdout or b"").decode("utf-8", "backslashreplace")
         return f"{told}\nstopped after {_LONGEST_CONNECTIVITY:.0f} s"
     return (done.stdout + done.stderr).decode("utf-8", "backslashreplace")
+
+
+def _daemon(state_dir: Path) -> str | None:
+    """What the running one tells of itself. None: there is none, or it gives no answer."""
+    from authproxy.running.talk import call
+
+    try:
+        talk = call(state_dir)
+    except AuthproxyError:
+        return None
+    try:
+        told = {name: talk.ask(name) for name in ("status", "primary-only", "debug", "figures")}
+    except AuthproxyError:
+        return None
+    finally:
+        talk.close()
+    return json.dumps(told, indent=1, ensure_ascii=False)
 
 
 def _say(text: str) -> None:

@@ -272,4 +272,4 @@ class Gathering:
         if status is None:
             self._collected.leave_out("daemon.json", "the daemon does not run, or does not answer")
         else:
-            self._add("daemon.json", status)
+            self._collected.add("daemon.json", self.pseudonyms.in_configuration(self._scrub.known(status)) + "\n")

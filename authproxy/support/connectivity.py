@@ -26,6 +26,7 @@ from authproxy.support.clock_probe import probe_clock
 from authproxy.support.directory_probe import DirectoryProbe
 from authproxy.support.findings import Findings, Level
 from authproxy.support.listener_probe import probe_radius_port, probe_tcp_port
+from authproxy.support.primary_only_file import read_state
 from authproxy.support.reach_probe import probe_host, probe_telephony
 from authproxy.support.service_probe import probe_embedded, probe_remote
 from authproxy.support.upstream_probe import probe_upstream
@@ -126,6 +127,10 @@ class Connectivity:
     async def _service(self, findings: Findings) -> None:
         settings = self.settings.service
         await probe_embedded(settings, self.seed_key, self.reactor, findings)
+        state = read_state(settings.state_dir)
+        if state is not None and state.left(time.time()) > 0:
+            advice = "`authproxy primary-only stop` ends it"
+            findings.warn("primary-only mode", f"is on, started by {state.by}: passwords alone are enough", advice)
         if settings.web is not None:
             web = settings.web
             await self._in_thread(lambda: self._web(web, findings))

@@ -20,7 +20,7 @@ from authproxy.support.redaction import without_inline_secrets
 
 _SHORTEST = 4  # what is shorter would take half the text along
 _QUOTED = r""""(?:[^"\\\n]|\\.)*"|'[^'\n]*'"""
-_VALUE = rf"""{_QUOTED}|[^\s,;&)}}\]"']+"""
+_VALUE = rf"""(?!<[0-9]+ octets>)(?:{_QUOTED}|[^\s,;&)}}\]"']+)"""
 _PLAIN_WORDS = r"pass(?!code)(?:word|wd|phrase)?|pwd|secret|skey"
 _CODE_WORDS = r"passcode|seed|token|api[_-]?key|credentials?"
 _TOLD = (
