@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from authproxy.cli import application_logo
 from authproxy.cli.context import Shell, Shown, service_command
 from authproxy.cli.moments import iso
 from authproxy.config.settings import LdapServerSettings, RadiusServerSettings
@@ -17,6 +18,9 @@ from authproxy.secondfactor.audit import note, shell_actor
 @click.group("application")
 def command() -> None:
     """Applications of the embedded service: server sections that use it, and clients of its API with keys."""
+
+
+command.add_command(application_logo.command)
 
 
 @command.command("add")

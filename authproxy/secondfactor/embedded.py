@@ -21,6 +21,7 @@ from authproxy.secondfactor.enroll_links import EnrollLinks
 from authproxy.secondfactor.fraud import FraudDesk
 from authproxy.secondfactor.gateways import Calls, FraudAlert, Gateways, Notifies, Texts
 from authproxy.secondfactor.local import LocalSecondFactor
+from authproxy.secondfactor.logo import Logo
 from authproxy.secondfactor.outofband import OutOfBand
 from authproxy.secondfactor.push import PushDesk
 from authproxy.secondfactor.push_jobs import PushLimit
@@ -123,6 +124,9 @@ class Embedded:
         return Transactions(
             self.settings, self.writer, self.seeds, ways, self.journal, announce, clock, time.time, self.links
         )
+
+    def logo(self) -> Logo:
+        return Logo(self.writer)
 
     def applications(self) -> Applications:
         return Applications(self.writer, self.seeds, time.monotonic)

@@ -23,7 +23,7 @@ from authproxy.web.listener import STOP_SECONDS, WebListener
 from authproxy.web.phone.app import Phones
 from authproxy.web.rates import Rates
 from authproxy.web.refusals import Refusals
-from authproxy.web.site import Applications, Site
+from authproxy.web.site import Applications, MakesLogo, Site, no_logo
 from authproxy.web.source import Sources
 
 _log = Logger()
@@ -57,6 +57,7 @@ def open_front(
     *,
     telephony: HearsGateway | None = None,
     phones: Phones | None = None,
+    logo: MakesLogo = no_logo,
     is_debug: bool = False,
 ) -> Front:
     """``opened``: where clients connect; they are answered after ``start``. Raises ConfigError."""
@@ -69,6 +70,7 @@ def open_front(
         Refusals(clock.seconds),
         time.time,
         (urlsplit(settings.base_url).netloc.encode("ascii"),),
+        logo=logo,
         telephony=telephony,
         phones=phones,
     )

@@ -21,6 +21,9 @@ class Applications(Protocol):
         ...
 
 
+MakesLogo = Callable[[], Awaitable[bytes | None]]
+
+
 async def no_logo() -> bytes | None:
     return None
 
@@ -37,6 +40,6 @@ class Site:
     refusals: Refusals
     now: Callable[[], float]
     host_names: tuple[bytes, ...] = ()
-    logo: Callable[[], Awaitable[bytes | None]] = field(default=no_logo)
+    logo: MakesLogo = field(default=no_logo)
     telephony: HearsGateway | None = None
     phones: Phones | None = None

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 import pytest
+import segno
 from console import Console
 
 from authproxy.cli import main
@@ -111,6 +112,8 @@ def test_the_keys_on_the_page_are_those_that_are_printed(lived_in: Console, tmp_
     users.write_text("username\ncarol\n")
     tokens.write_text(f"serial,type,secret\n2,h6,{SEED.hex()}\n")
     codes = [hotp(SEED, counter) for counter in (7, 8)]
+    picture = tmp_path / "logo.png"
+    segno.make("a logo").save(str(picture))
     runs: dict[str, list[str | Path]] = {
         "user add": ["dave"],
         "user list": [],
@@ -149,6 +152,9 @@ def test_the_keys_on_the_page_are_those_that_are_printed(lived_in: Console, tmp_
         "telephony credits": ["--add", "5"],
         "application list": [],
         "application show": ["ssh", "--keys"],
+        "application logo set": [picture],
+        "application logo show": [],
+        "application logo delete": [],
         "application rotate": ["ssh"],
         "application delete": ["ssh"],
         "explain": [],
