@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.logger import Logger
 
 from authproxy.errors import SecretError, StoreUnavailable
@@ -20,19 +20,38 @@ _GONE = (404, 410)  # the subscription has ended
 _log = Logger()
 
 
-class SendsNotice(Protocol):
+class Sends(Protocol):
     async def send(self, subscription: str, payload: bytes, seconds: float) -> int:
         """``seconds``: how long it is worth delivering. The push service's HTTP status, 0: none. Takes a while;
         never raises but SecretError and StoreUnavailable."""
         ...
 
 
+class SendsNotice(Sends, Protocol):
+    async def close(self) -> None: ...
+
+
+class LateSender:
+    """Sends with one that is made when the first notice is sent."""
+
+    def __init__(self, make: Callable[[], SendsNotice]) -> None:
+        self._make = make
+        self._made: SendsNotice | None = None
+
+    async def send(self, subscription: str, payload: bytes, seconds: float) -> int:
+        if self._made is None:
+            self._made = self._make()
+        return await self._made.send(subscription, payload, seconds)
+
+    def close(self) -> Deferred[None]:
+        made, self._made = self._made, None
+        return Deferred.fromCoroutine(made.close()) if made is not None else succeed(None)
+
+
 class PhoneNotices:
     """Implements ``Notifies``."""
 
-    def __init__(
-        self, writer: Writer, bus: PhoneBus, sender: SendsNotice | None, now: Callable[[], float]
-    ) -> None:
+    def __init__(self, writer: Writer, bus: PhoneBus, sender: Sends | None, now: Callable[[], float]) -> None:
         """``sender``: None: only open pages are told. ``now``: epoch seconds."""
         self._writer = writer
         self._bus = bus

@@ -48,7 +48,7 @@ def check_signature(request: Signed, public_key: bytes) -> None:
         raise PhoneRefused(Why.FORGED, "The request was not signed by this phone.") from None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def read_key(public_key: bytes) -> ec.EllipticCurvePublicKey:
     """DER SubjectPublicKeyInfo of a point on P-256. Raises PhoneRefused."""
     try:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor as Reactor
 from twisted.internet.threads import deferToThreadPool
 
 from authproxy.config.settings import WebSettings
-from authproxy.messaging.webpush import WebPush
 from authproxy.messaging.webpush_hosts import PushHosts
 from authproxy.secondfactor.embedded import Embedded
 from authproxy.secondfactor.phone_bus import PhoneBus
 from authproxy.secondfactor.phone_desk import PhoneDesk
 from authproxy.secondfactor.phone_location import open_locations
-from authproxy.secondfactor.phone_notices import PhoneNotices
+from authproxy.secondfactor.phone_notices import LateSender, PhoneNotices
 from authproxy.secondfactor.phone_push_key import PushKey
 from authproxy.secondfactor.pipush_desk import PipushDesk
+
+if TYPE_CHECKING:
+    from authproxy.messaging.webpush import WebPush
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,13 @@ class PhoneRooms:
         writer, seeds, pushes, now = embedded.writer, embedded.seeds, embedded.pushes, time.time
         hosts, key, bus = PushHosts(web.webpush_hosts), PushKey(writer, seeds, web.base_url), PhoneBus()
         location = open_locations(web.geoip_file)
-        sender = WebPush(hosts, key.vapid, now)
+
+        def send_with() -> WebPush:
+            from authproxy.messaging.webpush import WebPush  # its HTTP client takes 25 MB
+
+            return WebPush(hosts, key.vapid, now)
+
+        sender = LateSender(send_with)
         notices = PhoneNotices(writer, bus, sender, now)
         pushes.tell(notices)
         closers += [sender.close, notices.stop]

@@ -29,7 +29,7 @@ STOP_SECONDS: Final = 3.0  # for what is being answered
 _HANDSHAKE_SECONDS: Final = 10.0
 _KEEP_ALIVE_SECONDS: Final = 75
 _MOST_CONNECTIONS: Final = 10_000  # a phone that is open holds one
-_TLS_BUFFER: Final = 4096  # bytes that each connection keeps for reading; asyncio's 256 KB are too many for phones
+_TLS_BUFFER: Final = 1024  # bytes that each connection keeps for reading; asyncio's 256 KB are too many for phones
 _LOOK_EVERY: Final = 60.0
 
 _log = Logger()
