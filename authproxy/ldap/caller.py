@@ -35,6 +35,7 @@ class Caller(Protocol):
         self.peer = peer
         self.client_ip: str | None = None
         self.is_secure = False
+        self.is_gone = False
         self._front = front
         self._speaks_tls_first = is_tls
         self._before: bytes | None = b"" if has_header else None  # a PROXY header that isn't complete
@@ -163,6 +164,7 @@ class Caller(Protocol):
         ITCPTransport(self.transport).abortConnection()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
+        self.is_gone = True
         self._ending_since = self._ending_since or self._front.clock.seconds()
         self._conversation.end()
         self._front.callers.discard(self)

@@ -23,6 +23,10 @@ class Downstream(Protocol):
     """The client, as its upstream sees it."""
 
     @property
+    def is_gone(self) -> bool:
+        """Whether its connection is lost: nothing may be asked of its transport any more."""
+
+    @property
     def reading(self) -> Reading: ...
 
     @property
@@ -238,12 +242,13 @@ class Upstream:
         if connection is None:
             return
         connection.on_data = connection.on_lost = _ignore
-        self._client.consumer.unregisterProducer()
-        self._client.reading.go("full")
+        if not self._client.is_gone:
+            self._client.consumer.unregisterProducer()
+            self._client.reading.go("full")
         if self._to_client is not None:
             self._to_client.resumeProducing()
             self._to_client = None
-        if connection.transport is not None:
+        if connection.is_open:
             IConsumer(connection.transport).unregisterProducer()
         if is_amid:
             self._client.cut_off()
