@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import auth_api, login, peap, pending_push, startup
+from bench import auth_api, login, peap, pending_push, phones, startup
 
 
 def main() -> None:
@@ -16,8 +16,10 @@ def main() -> None:
     relayed = peap.run()
     print("the Auth API", flush=True)
     calls = auth_api.run()
+    print("phones", flush=True)
+    answers = phones.run()
     tables = (login.table(scores), startup.table(ready), pending_push.table(waits), peap.table(relayed))
-    print("\n" + "\n".join((*tables, auth_api.table(calls))))
+    print("\n" + "\n".join((*tables, auth_api.table(calls), phones.table(answers))))
 
 
 if __name__ == "__main__":
