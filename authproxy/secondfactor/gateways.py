@@ -33,8 +33,8 @@ class AsksPush(Protocol):
 
     def begin(self, request: PushRequest) -> Deferred[PushEnd]:
         """Asks the user, or joins the push that is open for the same user, application, appliance, address, phone
-        and detail; with a number or code it is always a new one. Fires with how it ended, never ``pending``; fails
-        with StoreUnavailable. Cancel it to give up.
+        and detail; with a number or code, or without an address, it is always a new one. Fires with how it ended,
+        never ``pending``; fails with StoreUnavailable. Cancel it to give up.
         """
         ...
 

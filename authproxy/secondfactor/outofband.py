@@ -109,7 +109,7 @@ class OutOfBand:
     async def call(
         self, asking: Asking, phone: Phone, heard: Callable[[CallStage], None] = unheard
     ) -> Allowed | Refused:
-        """Calls, or joins the call that rings for the same user, application, appliance and address."""
+        """Calls, or joins the call that rings for the same user, application, appliance and (known) address."""
         calls = self.gateways.calls
         assert calls is not None
         call = Call(phone, asking.user_id, asking.username, asking.application, asking.login_id, heard)
@@ -120,7 +120,7 @@ class OutOfBand:
                 self.gateways.frauds.raised(_fraud(asking))
             return end
 
-        key = (asking.user_id, phone.id, asking.application, asking.nas, asking.client_ip)
+        key = (asking.user_id, phone.id, asking.application, asking.nas, asking.client_ip or asking.login_id)
         end = await self._calls.wait(key, ring)
         if end is not CallEnd.CONFIRMED:
             return Refused(_CALL_ENDS[end], asking.message, Factor.PHONE, f"call to {phone.label}: {end}")

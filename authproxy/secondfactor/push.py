@@ -267,7 +267,9 @@ def _nothing(status: PushStatus) -> None:
 
 
 def _key(push: Push) -> Key:
-    """What two logins must have in common to share a push. A number or code belongs to one login alone."""
-    if push.mode != PushMode.PLAIN:
+    """What two logins must have in common to share a push. A number or code belongs to one login alone; and where
+    users' addresses are not known, so does every push: the other login may be that of somebody who stole the
+    password."""
+    if push.mode != PushMode.PLAIN or not push.client_ip:
         return (push.id,)
     return push.user_id, push.application, push.nas, push.client_ip, push.phone_id, push.detail

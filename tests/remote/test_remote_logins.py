@@ -262,6 +262,18 @@ async def test_a_login_that_is_repeated_joins_the_push(site: RemoteSite, cloud: 
 
 
 @pytest_twisted.ensureDeferred
+async def test_who_comes_from_nowhere_known_never_joins_a_push(site: RemoteSite, cloud: FakeCloud) -> None:
+    second_factor = site.second_factor()
+    logins = [request(login_id=login_id, client_ip=None) for login_id in ("OWNER", "THIEF")]
+    verdicts = [start(second_factor.begin(Identity("alice"), ask(), login)) for login in logins]
+    await cloud.until("auth_status", 2)
+    assert len(cloud.asked) == 2
+    cloud.decide("allow", "allow")
+    for verdict in verdicts:
+        assert isinstance(await verdict, Allowed)
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_cancelled_login_stops_polling(site: RemoteSite, cloud: FakeCloud) -> None:
     waiting = start(site.enter())
     await cloud.until("auth_status", 2)

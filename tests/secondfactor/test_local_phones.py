@@ -204,6 +204,21 @@ async def test_the_same_login_again_joins_the_ringing_call(service: LocalService
 
 
 @pytest_twisted.ensureDeferred
+async def test_who_comes_from_nowhere_known_never_joins_a_call(service: LocalService) -> None:
+    service.add_phone(service.add_user())
+    vpn, question = service.second_factor("vpn"), Ask(Choice(Factor.PHONE), EVERY)
+    logins = [replace(request(client_ip=None), login_id=login_id) for login_id in ("OWNER", "THIEF")]
+    owner, thief = (Deferred.fromCoroutine(vpn.begin(who(), question, login)) for login in logins)
+    await service.writer.run(lambda connection: None)
+    assert [call.login_id for call in service.calls.placed] == ["OWNER", "THIEF"]
+    service.calls.end(CallEnd.CONFIRMED)
+    assert isinstance(await owner, Allowed)
+    assert not thief.called
+    service.calls.end(CallEnd.NO_KEY)
+    assert reason(await thief) is Reason.CALL_DENIED
+
+
+@pytest_twisted.ensureDeferred
 async def test_who_is_disabled_while_the_phone_rings_stays_out(service: LocalService) -> None:
     service.add_phone(service.add_user())
     verdict = begin(service, Choice(Factor.PHONE))

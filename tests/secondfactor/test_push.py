@@ -147,6 +147,18 @@ async def test_the_same_login_again_joins_the_pending_push(service: LocalService
 
 
 @pytest_twisted.ensureDeferred
+async def test_who_comes_from_nowhere_known_never_joins_a_push(service: LocalService) -> None:
+    """Whoever stole the password may log in at the same moment, through the same appliance."""
+    owner, thief = ask_push(service, client_ip=""), ask_push(service, client_ip="")
+    first, second = await pending(service)
+    await service.pushes.decide(first.id, PushStatus.APPROVED, "test")
+    assert await owner is PushStatus.APPROVED
+    assert not thief.called
+    await service.pushes.decide(second.id, PushStatus.DENIED, "test")
+    assert await thief is PushStatus.DENIED
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_push_expires_and_cannot_be_approved_then(service: LocalService, clock: Clock) -> None:
     waiting = ask_push(service)
     (push,) = await pending(service)
