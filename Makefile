@@ -69,7 +69,7 @@ types: dev
 	$(BIN)/mypy
 
 unit: dev peers
-	$(BIN)/python -m pytest -q --durations=10
+	$(BIN)/python -m pytest -q --durations=10 --numprocesses=auto --maxprocesses=4 --dist=loadgroup
 
 bench: install peers
 	$(BIN)/python -m bench

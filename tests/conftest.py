@@ -30,6 +30,15 @@ class LoggedFailures:
         return taken
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Several processes share the tests by file; Samba has one address on a host, so all of its are one's."""
+    for item in items:
+        module = item.getparent(pytest.Module)
+        assert module is not None
+        group = "samba" if hasattr(module.obj, "SambaAD") else module.nodeid
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _settled_memory() -> None:
     """What is loaded already need not be looked at by every test's collection."""

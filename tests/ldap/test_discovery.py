@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from twisted.names.authority import FileAuthority
 
 from authproxy.ldap.discovery import Discovery, Found, NotFound, ask_servers, name_servers
 from authproxy.ldap.service_records import ServiceRecord, in_order
-from tests.peers.slapd import free_tcp_port
+from tests.peers.ports import free_port
 
 NAME = "_ldap._tcp.dc._msdcs.corp.test"
 ONE, TWO, THREE = (ServiceRecord(0, 100, 389, f"dc{number}.corp.test") for number in (1, 2, 3))
@@ -169,7 +170,7 @@ class Zone(FileAuthority):
 def name_server() -> Iterator[tuple[str, int]]:
     factory = server.DNSServerFactory(authorities=[Zone("unused")], verbose=0)
     factory.noisy = False
-    port = free_tcp_port()
+    port = free_port(socket.SOCK_STREAM)
     udp = reactor.listenUDP(port, dns.DNSDatagramProtocol(factory), interface="127.0.0.1")
     tcp = reactor.listenTCP(port, factory, interface="127.0.0.1")
     yield "127.0.0.1", port

@@ -11,8 +11,9 @@ from typing import Any
 
 from tests.ldap_front.certificate import Certificate
 from tests.ldap_front.openldap import Tools
+from tests.peers.ports import free_port
 from tests.peers.slapd import Slapd
-from tests.system.daemon import Daemon, free_port
+from tests.system.daemon import Daemon
 from tests.system.sites import Codes
 
 _CONFIG = """\

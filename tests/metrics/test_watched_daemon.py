@@ -18,9 +18,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from authproxy.metrics import Metrics
 from tests.metrics.names import names_in
+from tests.peers.ports import free_port
 from tests.peers.radclient import Radclient
 from tests.syslog.receiver import Message, Receiver
-from tests.system.daemon import Daemon, free_port
+from tests.system.daemon import Daemon
 
 SECRET = "a radius secret"
 MONITORING = Path(__file__).parents[2] / "docs" / "monitoring"

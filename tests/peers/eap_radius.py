@@ -14,7 +14,8 @@ from pathlib import Path
 
 import trustme
 
-from tests.peers.freeradius import FreeRadiusProcess, free_udp_port
+from tests.peers.freeradius import FreeRadiusProcess
+from tests.peers.ports import free_port
 
 _CONFIG = """
 prefix = /usr
@@ -195,7 +196,7 @@ class EapRadius(FreeRadiusProcess):
         authority: trustme.CA | None = None,
         secret: str = "the upstream secret",
     ) -> None:
-        super().__init__(directory, secret, free_udp_port())
+        super().__init__(directory, secret, free_port())
         self.ca = directory / "ca.pem"
         self.client_certificate = directory / "client.pem"
         self._write_certificates(authority or trustme.CA())

@@ -23,6 +23,8 @@ from typing import Self
 
 import pytest
 
+from tests.peers.ports import free_port
+
 _BINARY = shutil.which("freeradius", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 _START_SECONDS = 15.0
 
@@ -62,15 +64,6 @@ def require_freeradius() -> str:
     if os.environ.get("CI") == "true":
         pytest.fail(message)
     pytest.skip(message)
-
-
-def free_udp_port(address: str = "127.0.0.1") -> int:
-    """A port that nobody listens on right now."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.bind((address, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 _CONFIG = """
@@ -284,8 +277,8 @@ class FreeRadius(FreeRadiusProcess):
         with_ipv6: bool = False,
         echo: str = "",
     ) -> None:
-        super().__init__(directory, secret, port if port is not None else free_udp_port())
-        self.challenge_port = free_udp_port()
+        super().__init__(directory, secret, port if port is not None else free_port())
+        self.challenge_port = free_port()
         config = _CONFIG.format(
             dir=directory,
             secret=secret,

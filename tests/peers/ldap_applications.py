@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers.slapd import PEOPLE, VPN, Slapd, free_tcp_port
+from tests.peers.ports import free_port
+from tests.peers.slapd import PEOPLE, VPN, Slapd
 
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 _START_SECONDS = 10.0
@@ -176,7 +177,7 @@ class Apache(_Process):
     def __init__(self, service: LdapService) -> None:
         binary = _require("apache2", "apache2-bin")
         super().__init__()
-        self._port = free_tcp_port()
+        self._port = free_port(socket.SOCK_STREAM)
         (self.directory / "htdocs").mkdir()
         (self.directory / "htdocs" / "index.html").write_text("come in")
         shutil.copy(service.ca_file, self.directory / "ca.pem")

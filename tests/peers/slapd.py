@@ -3,8 +3,8 @@
     with Slapd(tmp_path, users=100) as peer:
         ... 127.0.0.1:peer.port, peer.tls_port, peer.ca_file, peer.service_dn, peer.service_password
 
-``user0001`` has the password ``pw-0001``, and so on; the ``description`` is for the user's own eyes only. The first
-ten are in cn=vpn; 11 must change the password, 12 is locked, 13's has expired; 14 and 15 share the mail address
+``user0001`` has the password ``pw-0001``, and so on; the ``description`` is for the user's own eyes only. The
+first ten are in cn=vpn; 11 must change the password, 12 is locked, 13's has expired; 14 and 15 share the mail address
 ``shared@example.test``. ``jörg`` has the password ``pässwörd``; ``comma`` (``pw-comma``) has a comma in its name.
 """
 
@@ -22,6 +22,8 @@ from pathlib import Path
 
 import pytest
 import trustme
+
+from tests.peers.ports import free_port
 
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 _START_SECONDS = 15.0
@@ -42,13 +44,6 @@ def require_slapd() -> str:
     if os.environ.get("CI") == "true":
         pytest.fail(message)
     pytest.skip(message)
-
-
-def free_tcp_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 _CONFIG = """\
@@ -140,8 +135,8 @@ class Slapd:
     ) -> None:
         self._binary = require_slapd()
         self._directory = directory
-        self.port = port or free_tcp_port()
-        self.tls_port = free_tcp_port()
+        self.port = port or free_port(socket.SOCK_STREAM)
+        self.tls_port = free_port(socket.SOCK_STREAM)
         self._process: subprocess.Popen[bytes] | None = None
         (directory / "db").mkdir(parents=True)
         (directory / "config").mkdir()

@@ -25,9 +25,10 @@ from authproxy.secondfactor.pipush_enrollment import NewPipush, enroll_pipush
 from authproxy.secondfactor.users import User, add_user
 from authproxy.store.engine import Database
 from authproxy.store.journal import find_logins
+from tests.peers.ports import free_port
 from tests.peers.radclient import Radclient, Reply
 from tests.phone.webphone import WebPhone, as_json
-from tests.system.daemon import Daemon, free_port
+from tests.system.daemon import Daemon
 
 SECRET = "a radius secret"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,8 @@ from authproxy.errors import PrimaryUnavailable
 from authproxy.ldap.sample_server import MemoryDirectory
 from authproxy.model import Denied, Identity, Reason
 from authproxy.primary.directory import DirectoryPrimary
-from tests.peers.slapd import Slapd, free_tcp_port, password_of
+from tests.peers.ports import free_port
+from tests.peers.slapd import Slapd, password_of
 from tests.primary.directories import login, settings_for
 
 Pair = tuple[Slapd, Slapd]
@@ -167,7 +169,7 @@ async def test_a_busy_host_is_passed_over_and_never_a_denial(pair: Pair) -> None
 
 
 async def test_nobody_listening_gives_one_clear_line() -> None:
-    port = free_tcp_port()
+    port = free_port(socket.SOCK_STREAM)
 
     class Nobody:
         base, service_dn, service_password, ca_file = "dc=x", "cn=x", "x", "/nonexistent"

@@ -14,7 +14,8 @@ import pytest
 
 from authproxy.radius.packet import ACCESS_ACCEPT, ACCESS_CHALLENGE, Packet, attribute, decode, encode_response
 from tests.peers.fake_upstream import SECRET
-from tests.peers.freeradius import FreeRadius, User, free_udp_port
+from tests.peers.freeradius import FreeRadius, User
+from tests.peers.ports import free_port
 
 needs_freeradius = pytest.mark.peer("freeradius")
 
@@ -119,7 +120,7 @@ def test_silence_lists_its_causes(peer: FreeRadius) -> None:
 
 
 def test_closed_port_is_told_from_silence(secret_file: Path) -> None:
-    done = radtest("--server", f"127.0.0.1:{free_udp_port()}", "--secret-file", str(secret_file), "bob", "hello")
+    done = radtest("--server", f"127.0.0.1:{free_port()}", "--secret-file", str(secret_file), "bob", "hello")
     assert done.returncode == 3, done.stderr
     assert "nobody listens on that port" in done.stdout
 

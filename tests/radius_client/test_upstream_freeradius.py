@@ -21,7 +21,8 @@ from authproxy.radius.client import UpstreamClient
 from authproxy.radius.packet import attribute
 from authproxy.radius.passthrough import PassThrough
 from authproxy.secret import Secret
-from tests.peers.freeradius import FreeRadius, User, free_udp_port
+from tests.peers.freeradius import FreeRadius, User
+from tests.peers.ports import free_port
 
 pytestmark = pytest.mark.peer("freeradius")
 
@@ -196,7 +197,7 @@ async def test_four_hundred_logins_at_once_use_several_sockets(peer: FreeRadius,
 
 @pytest_twisted.ensureDeferred
 async def test_closed_port_fails_over_at_once_and_is_not_tried_again(peer: FreeRadius, connect: Connect) -> None:
-    client = connect(("127.0.0.1", free_udp_port()), ("127.0.0.1", peer.port))
+    client = connect(("127.0.0.1", free_port()), ("127.0.0.1", peer.port))
     checks = primary(client)
     started = time.monotonic()
     assert await checks.check(request(), b"hello") == Identity("bob")

@@ -18,8 +18,9 @@ from authproxy.store.journal import find_logins
 from tests.peers.eap_radius import EapRadius
 from tests.peers.eapol import EapLogin, Eapol, peap, plain, tls, ttls_pap
 from tests.peers.mschap import MsChapAppliance, session_key
+from tests.peers.ports import free_port
 from tests.peers.radclient import Radclient
-from tests.system.daemon import Daemon, free_port
+from tests.system.daemon import Daemon
 
 SECRET = "the appliance's secret"
 PASSWORDS = {"alice": "alice's own", "bob": "bob's own", "carol": "carol's own", "dave": "dave's own"}

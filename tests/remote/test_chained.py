@@ -20,8 +20,9 @@ from authproxy.secondfactor.applications import Keys, add_application
 from authproxy.secondfactor.seeds import SeedBox
 from authproxy.store.engine import Database
 from authproxy.store.tables import phone_apps
+from tests.peers.ports import free_port
 from tests.peers.radclient import Radclient, Reply
-from tests.system.daemon import Daemon, free_port
+from tests.system.daemon import Daemon
 
 SECRET = "a radius secret"
 WRONG = "000000"

@@ -15,8 +15,9 @@ import pyotp
 from authproxy.model import LoginRecord
 from authproxy.store.engine import Database
 from authproxy.store.journal import find_logins
+from tests.peers.ports import free_port
 from tests.peers.radclient import Radclient, Reply
-from tests.system.daemon import Daemon, free_port
+from tests.system.daemon import Daemon
 
 SECRET = "a radius secret"
 STEP = 30

@@ -13,9 +13,10 @@ import pytest
 from click.testing import CliRunner
 
 from authproxy.cli import main
+from tests.peers.ports import free_port
 from tests.peers.radclient import Radclient
 from tests.peers.slapd import BASE, Slapd
-from tests.system.daemon import Daemon, free_port
+from tests.system.daemon import Daemon
 
 SEED_KEY = base64.b64encode(b"canary-of-the-seed-key-32-bytes!").decode()
 TOKEN_SEED = b"canary-hw-token-seed"

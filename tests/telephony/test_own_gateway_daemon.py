@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
+from tests.peers.ports import free_port
 from tests.peers.radclient import Radclient
-from tests.system.daemon import free_port
 from tests.telephony.stand_ins import Answer, Received, StandIn, eventually, tell
 from tests.web.apihost import ApiHost
 

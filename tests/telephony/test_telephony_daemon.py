@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from authproxy.secondfactor.phones import add_phone
 from authproxy.secondfactor.users import add_user
 from authproxy.store import tables
+from tests.peers.ports import free_port
 from tests.peers.radclient import Radclient, Reply
 from tests.peers.slapd import BASE, Slapd
-from tests.system.daemon import free_port
 from tests.telephony.stand_ins import (
     ACCOUNT,
     TOKEN,

@@ -28,7 +28,8 @@ from authproxy.secondfactor.users import User, add_user
 from authproxy.secondfactor.wakeup import poke
 from authproxy.store import tables
 from authproxy.store.engine import Database
-from tests.system.daemon import Daemon, free_port
+from tests.peers.ports import free_port
+from tests.system.daemon import Daemon
 
 LOCKOUT = 3
 

@@ -11,7 +11,8 @@ import duo_client
 import pytest
 import trustme
 
-from tests.system.daemon import Daemon, free_port
+from tests.peers.ports import free_port
+from tests.system.daemon import Daemon
 
 _CONFIG = """\
 [service]

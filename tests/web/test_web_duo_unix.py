@@ -12,7 +12,7 @@ import trustme
 
 from authproxy.secondfactor.pushes import PushStatus
 from tests.peers.duo_unix import DuoUnix, require_duo_unix
-from tests.system.daemon import free_port
+from tests.peers.ports import free_port
 from tests.web.apihost import ApiHost
 from tests.web.twin import APPS, SKEY, TwinWeb, called
 
