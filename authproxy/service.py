@@ -241,6 +241,7 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
         sockets.get(Place("tcp", web.interface, web.port)),
         telephony=outside.callbacks,
         phones=Phones(phones.desk, phones.pipush, phones.bus),
+        enrolling=embedded.enrolling(web.base_url),
         logo=embedded.logo().png,
         is_debug=settings.main.debug,
     )

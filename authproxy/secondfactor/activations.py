@@ -20,7 +20,7 @@ from sqlalchemy import bindparam
 
 from authproxy.secondfactor.refusals import BadValue
 from authproxy.store.statements import Connection, compiled
-from authproxy.store.tables import activations
+from authproxy.store.tables import activations, device_users, phone_apps, phone_users
 from authproxy.store.writer import Job
 
 DEFAULT_SECONDS: Final = 86_400
@@ -29,12 +29,13 @@ _LETTERS = string.ascii_letters + string.digits
 _LENGTH = 20  # 119 bits
 _SCHEME = "duo://"
 _BEFORE_CODE = re.compile(r".*[/#]")
+_CODE = re.compile(f"[A-Za-z0-9]{{{_LENGTH}}}")
 
 
 @dataclass(frozen=True, slots=True)
 class NewActivation:
     """``code`` as Duo's API gives it (``duo://CODE-HOST``), ``url`` for a phone's browser, ``barcode`` the
-    address of a picture of ``code``. Both are empty without ``base_url``. ``expires`` in epoch seconds."""
+    address of a picture of ``url``. Both are empty without ``base_url``. ``expires`` in epoch seconds."""
 
     code: str = field(repr=False)
     url: str = field(repr=False)
@@ -62,6 +63,13 @@ def shown(code: str, base_url: str, expires: float) -> NewActivation:
         return NewActivation(full, "", "", expires)
     link = f"{base_url}/phone/activate#{code}"  # a fragment: browsers keep it out of requests, and so of logs
     return NewActivation(full, link, f"{base_url}/qr?value={quote(full, '')}", expires)
+
+
+def link_of(code: str, base_url: str) -> str | None:
+    """The address that a code of this service (``duo://CODE-HOST``) stands for. None: it is not one."""
+    bare = code.removeprefix(_SCHEME).partition("-")[0]
+    made = shown(bare, base_url, 0.0)
+    return made.url if made.code == code and _CODE.fullmatch(bare) and made.url else None
 
 
 def hash_of(code: str) -> bytes:
@@ -104,15 +112,34 @@ def checked_expiry(now: float, seconds: int) -> float:
 
 # ---------------------------------------------------------------- in the writer's thread
 
+
+def has_device(user_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Whether a user has an app or what makes codes."""
+    apps = sa.select(phone_apps.c.phone_id).join(phone_users, phone_users.c.phone_id == phone_apps.c.phone_id)
+    codes = sa.select(device_users.c.device_id)
+    return sa.or_(
+        sa.exists(apps.where(phone_users.c.user_id == user_id)),
+        sa.exists(codes.where(device_users.c.user_id == user_id)),
+    )
+
+
 _CLAIM = compiled(
     activations.update()
     .where(
         activations.c.hash == bindparam("code_hash"),
         activations.c.claimed.is_(None),
         activations.c.expires > bindparam("now"),
+        sa.or_(activations.c.kind == sa.literal_column("'phone'"), ~has_device(activations.c.user_id)),
     )
     .values(claimed=bindparam("now"))
     .returning(activations.c.kind, activations.c.user_id, activations.c.phone_id)
+)
+_END_ENROLLMENTS = compiled(
+    activations.delete().where(
+        activations.c.user_id == bindparam("owner"),
+        activations.c.kind == sa.literal_column("'enroll'"),
+        activations.c.claimed.is_(None),
+    )
 )
 _PEEK = compiled(
     sa.select(
@@ -127,9 +154,12 @@ _PEEK = compiled(
 
 def claim(connection: Connection, code: str, now: float) -> Activation | None:
     """Uses a code up, in the transaction that makes the phone the user's: exactly one caller gets it.
-    None: unknown, used or expired."""
+    Enrollments end with the first device, however many were begun. None: unknown, used or expired."""
     rows = connection.execute(_CLAIM, {"code_hash": hash_of(code), "now": now}).fetchall()
-    return Activation(*rows[0]) if rows else None
+    if not rows:
+        return None
+    connection.execute(_END_ENROLLMENTS, {"owner": rows[0][1]})
+    return Activation(*rows[0])
 
 
 def peeking(code: str, now: float) -> Job[Activation | None]:

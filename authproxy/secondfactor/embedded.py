@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor as Reactor
 from twisted.internet.defer import Deferred
@@ -33,6 +33,9 @@ from authproxy.store.engine import open_for_writing, sqlite_path
 from authproxy.store.journal import StoreJournal
 from authproxy.store.retention import prune
 from authproxy.store.writer import Writer
+
+if TYPE_CHECKING:
+    from authproxy.secondfactor.enroll_desk import EnrollDesk
 
 _PRUNE_EVERY = 6 * 3600.0
 _DAY = 86_400.0
@@ -124,6 +127,13 @@ class Embedded:
         return Transactions(
             self.settings, self.writer, self.seeds, ways, self.journal, announce, clock, time.time, self.links
         )
+
+    def enrolling(self, base_url: str) -> EnrollDesk | None:
+        from authproxy.secondfactor.enroll_desk import EnrollDesk  # for daemons with a web side only
+
+        if self.links is None:
+            return None
+        return EnrollDesk(self.writer, self.links, self.gateways.lines, base_url, time.time)
 
     def logo(self) -> Logo:
         return Logo(self.writer)

@@ -1,7 +1,8 @@
 """Links with which somebody enrolls who has shown a right password, but has no device yet.
 
 A link names the user and is signed: nothing is stored for it, so that logins of strangers fill no table. The page
-behind it makes the user if there is none, and refuses whoever has a device already.
+behind it makes the user if there is none, and refuses whoever has a device already. What a phone is activated with
+follows from the link: its hash among the activations is what tells that a link was used.
 """
 
 from __future__ import annotations
@@ -9,19 +10,33 @@ from __future__ import annotations
 import base64
 import hmac
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 from authproxy.secondfactor.seeds import SeedBox
 
 VALID_SECONDS: Final = 3600
-_PURPOSE = "enrollment links"
+_PURPOSE, _CODES = "enrollment links", "codes of enrollment links"
 _MAC, _TIME = 16, 5
+_CODE_LETTERS, _CREDENTIAL = 20, 20
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A link that is good. ``expires`` in epoch seconds; ``code`` activates the page of a phone, ``credential``
+    the privacyIDEA Authenticator."""
+
+    username: str
+    expires: float
+    code: str = field(repr=False)
+    credential: str = field(repr=False)
 
 
 class EnrollLinks:
     def __init__(self, seeds: SeedBox, base_url: str, now: Callable[[], float]) -> None:
         """``base_url``: ``https://host[:port]``. ``now``: epoch seconds."""
         self._key = seeds.derived(_PURPOSE)
+        self._codes = seeds.derived(_CODES)
         self._base_url = base_url
         self._now = now
 
@@ -34,17 +49,22 @@ class EnrollLinks:
         signed = int(self._now() + VALID_SECONDS).to_bytes(_TIME) + username.encode("utf-8", "replace")
         return base64.urlsafe_b64encode(self._mac(signed) + signed).rstrip(b"=").decode()
 
-    def read(self, ticket: str) -> str | None:
-        """Whose it is; None: forged, damaged or expired."""
+    def read(self, ticket: str) -> Ticket | None:
+        """None: forged, damaged or expired."""
         try:
             blob = base64.b64decode(ticket.encode() + b"=" * (-len(ticket) % 4), b"-_", validate=True)
             mac, signed = blob[:_MAC], blob[_MAC:]
             username = signed[_TIME:].decode()
         except ValueError:
             return None
-        if not hmac.compare_digest(mac, self._mac(signed)) or int.from_bytes(signed[:_TIME]) <= self._now():
+        expires = int.from_bytes(signed[:_TIME])
+        if not hmac.compare_digest(mac, self._mac(signed)) or expires <= self._now():
             return None
-        return username
+        code = base64.b32encode(self._derived(b"page", signed)).decode()[:_CODE_LETTERS]
+        return Ticket(username, expires, code, self._derived(b"authenticator", signed)[:_CREDENTIAL].hex())
 
     def _mac(self, signed: bytes) -> bytes:
         return hmac.digest(self._key, signed, "sha256")[:_MAC]
+
+    def _derived(self, purpose: bytes, signed: bytes) -> bytes:
+        return hmac.digest(self._codes, purpose + b"\x00" + signed, "sha256")

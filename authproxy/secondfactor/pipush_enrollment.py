@@ -30,7 +30,12 @@ def enroll_pipush(
     """Replaces the phone's open activation, whatever it was for. Raises BadValue."""
     credential = new_credential()
     made = activate_phone(connection, user.id, phone_id, base_url, seconds, credential)
+    url = address_of(credential, base_url, seconds, user.display_name)
+    return NewPipush(url, credential, serial_of(credential), made.expires)
+
+
+def address_of(credential: str, base_url: str, seconds: float, label: str) -> str:
+    """What the app scans. ``label``: how it calls the account."""
     issuer = urlsplit(base_url).hostname or "authproxy"
-    serial, minutes = serial_of(credential), max(1, math.floor(seconds / 60))
-    url = enrollment_url(url_of(base_url), serial, credential, minutes, user.display_name, issuer)
-    return NewPipush(url, credential, serial, made.expires)
+    minutes = max(1, math.floor(seconds / 60))
+    return enrollment_url(url_of(base_url), serial_of(credential), credential, minutes, label, issuer)

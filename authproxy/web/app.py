@@ -6,6 +6,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp
 
 from authproxy.web.api import auth_v2, rest_v1
+from authproxy.web.enroll import app as enroll
 from authproxy.web.gate import Gate
 from authproxy.web.headers import SecurityHeaders
 from authproxy.web.phone import app as phone
@@ -19,5 +20,7 @@ def build(site: Site, sources: Sources, *, is_debug: bool = False) -> ASGIApp:
     routes = [*auth_v2.routes(site), *rest_v1.routes(site), *callbacks.routes(site)]
     if site.phones is not None:
         routes += phone.routes(site.phones, site.rates, site.refusals)
+    if site.enrolling is not None:
+        routes += enroll.routes(site.enrolling, site.rates, site.refusals)
     router = Router(routes, redirect_slashes=False)
     return SecurityHeaders(Gate(router, sources, site.rates, site.refusals, is_debug), site.now)

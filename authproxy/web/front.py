@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from authproxy.config.settings import WebSettings
 from authproxy.messaging.gateway import HearsGateway
 from authproxy.secondfactor.authapi import AuthApi
+from authproxy.secondfactor.enroll_api import EnrollApi
 from authproxy.web.app import build
 from authproxy.web.certificate import WebCertificate, self_signed
 from authproxy.web.listener import STOP_SECONDS, WebListener
@@ -57,6 +58,7 @@ def open_front(
     *,
     telephony: HearsGateway | None = None,
     phones: Phones | None = None,
+    enrolling: EnrollApi | None = None,
     logo: MakesLogo = no_logo,
     is_debug: bool = False,
 ) -> Front:
@@ -73,6 +75,7 @@ def open_front(
         logo=logo,
         telephony=telephony,
         phones=phones,
+        enrolling=enrolling,
     )
     sources = Sources(settings.trusted_proxies)
     app = build(site, sources, is_debug=is_debug)

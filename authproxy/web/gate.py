@@ -19,6 +19,7 @@ LARGEST_BODY: Final = 1 << 20
 _DRAINED: Final = 32 << 20  # a client that is still sending does not read an answer
 
 _WRONG_METHOD = 405
+_ENROLL = "/enroll/"
 
 _log = Logger()
 
@@ -73,7 +74,8 @@ class Gate:
         except HTTPException as error:
             problem = envelope.WRONG_METHOD if error.status_code == _WRONG_METHOD else envelope.NOT_FOUND
         except Exception:
-            _log.failure("web: {method} {path} failed", method=scope["method"], path=scope["raw_path"].decode())
+            path = _told_path(scope["raw_path"].decode())
+            _log.failure("web: {method} {path} failed", method=scope["method"], path=path)
             problem = envelope.INTERNAL
         if not begun:
             response = enveloped(envelope.fail(problem), problem.status)
@@ -86,9 +88,14 @@ class Gate:
             "web: {source}: {method} {path}: {status}",
             source=scope["state"]["source"],
             method=scope["method"],
-            path=scope["raw_path"].decode("ascii"),
+            path=_told_path(scope["raw_path"].decode("ascii")),
             status=start["status"],
         )
+
+
+def _told_path(path: str) -> str:
+    """Whoever reads the log must not be able to follow a link to enroll."""
+    return f"{_ENROLL}..." if path.startswith(_ENROLL) else path
 
 
 class _Body:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from authproxy.messaging.gateway import HearsGateway
 from authproxy.secondfactor.authapi import Application, AuthApi
+from authproxy.secondfactor.enroll_api import EnrollApi
 from authproxy.web.phone.app import Phones
 from authproxy.web.rates import Rates
 from authproxy.web.refusals import Refusals
@@ -32,7 +33,7 @@ async def no_logo() -> bytes | None:
 class Site:
     """``host_names``: hosts under which clients may know this service besides the one they call, with or without a
     port. ``logo``: a PNG. ``now``: epoch seconds. ``telephony``: None: there is no gateway that reports.
-    ``phones``: None: there are no pages for them."""
+    ``phones``, ``enrolling``: None: there are no pages for them."""
 
     auth: AuthApi
     applications: Applications
@@ -43,3 +44,4 @@ class Site:
     logo: MakesLogo = field(default=no_logo)
     telephony: HearsGateway | None = None
     phones: Phones | None = None
+    enrolling: EnrollApi | None = None

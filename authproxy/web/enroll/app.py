@@ -1,0 +1,107 @@
+"""``/enroll/TICKET``: where a user without a device sets up a phone. ``/qr``: pictures of activations.
+
+The link is all that the page knows of its user: there are no cookies, and looking changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from authproxy.errors import StoreUnavailable
+from authproxy.secondfactor.enroll_api import Closed, EnrollApi, Stage, Why
+from authproxy.web.api import envelope
+from authproxy.web.api.endpoint import enveloped
+from authproxy.web.enroll import pages, pictures
+from authproxy.web.phone.files import AppFile
+from authproxy.web.rates import Rates
+from authproxy.web.refusals import Refusals
+from authproxy.web.source import bucket, source_of
+
+FOLDER: Final = pages.STATIC
+Asked = Callable[[str], Awaitable[Stage]]
+Shows = Callable[[Request, Stage], Response]
+
+_log = Logger()
+
+
+def routes(enrolling: EnrollApi, rates: Rates, refusals: Refusals) -> list[Route]:
+    def leads(asked: Asked, shows: Shows) -> Step:
+        return Step(asked, shows, rates, refusals)
+
+    async def picture(request: Request) -> Response:
+        return _picture(enrolling, request.query_params.get("value", ""))
+
+    return [
+        *(Route(f"/enroll/{path.name}", AppFile.read(path), methods=["GET"]) for path in FOLDER.iterdir()),
+        Route("/enroll/{ticket}", leads(enrolling.look, _shown), methods=["GET"]),
+        Route("/enroll/{ticket}/begin", leads(enrolling.begin, _begun), methods=["POST"]),
+        Route("/enroll/{ticket}/stage", leads(enrolling.look, _told), methods=["GET"]),
+        Route("/qr", picture, methods=["GET"]),
+    ]
+
+
+class Step:
+    """One address of the page as Starlette calls it."""
+
+    def __init__(self, asked: Asked, shows: Shows, rates: Rates, refusals: Refusals) -> None:
+        self._asked = asked
+        self._shows = shows
+        self._rates = rates
+        self._refusals = refusals
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request, source = Request(scope, receive), source_of(scope)
+        asking = Deferred.fromCoroutine(_answer(self._asked, request.path_params["ticket"]))
+        stage = await asking.asFuture(asyncio.get_running_loop())
+        if stage is None:
+            text, status = pages.unavailable()
+            await HTMLResponse(text, status)(scope, receive, send)
+            return
+        if stage == Closed(Why.BAD_LINK):
+            self._refusals.note(source, "a link to enroll that is forged or expired")
+        else:
+            self._rates.give_back(bucket(source))
+        await self._shows(request, stage)(scope, receive, send)
+
+
+async def _answer(asked: Asked, ticket: str) -> Stage | None:
+    try:
+        return await asked(ticket)
+    except StoreUnavailable as error:
+        _log.error("the enrollment page: {problem}", problem=str(error))
+        return None
+
+
+def _shown(request: Request, stage: Stage) -> Response:
+    text, status = pages.page(stage, _path(request), request.query_params.get("app", ""))
+    return HTMLResponse(text, status)
+
+
+def _begun(request: Request, _stage: Stage) -> Response:
+    """Whatever came of it: the page shows it, also when it is loaded again."""
+    return RedirectResponse(_path(request), 303)
+
+
+def _path(request: Request) -> str:
+    return f"/enroll/{request.path_params['ticket']}"
+
+
+def _told(_request: Request, stage: Stage) -> Response:
+    return JSONResponse({"stage": pages.word(stage)})
+
+
+def _picture(enrolling: EnrollApi, code: str) -> Response:
+    """Of this service's own codes, and nothing else: nobody is shown a way elsewhere under our name."""
+    link = enrolling.activation_link(code)
+    if link is None:
+        return enveloped(envelope.fail(envelope.NOT_FOUND), envelope.NOT_FOUND.status)
+    return Response(pictures.png(link), media_type="image/png")

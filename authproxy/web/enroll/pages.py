@@ -1,0 +1,68 @@
+"""The enrollment page at each stage, as HTML."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from authproxy.secondfactor.enroll_api import Beginning, Closed, Done, Stage, Waiting, Why
+from authproxy.web.enroll.pictures import inline
+
+STATIC: Final = Path(__file__).parents[1] / "static" / "enroll"
+_FOLDER: Final = Path(__file__).parents[1] / "templates" / "enroll"
+_STATUS: Final = {Why.BAD_LINK: 404, Why.HAS_DEVICE: 409, Why.DISABLED: 403}
+_AUTHENTICATOR: Final = "authenticator"
+
+
+def page(stage: Stage, here: str, app: str = "") -> tuple[str, int]:
+    """And the HTTP status. ``here``: the page's own path. ``app``: ``authenticator`` for what the privacyIDEA
+    Authenticator scans."""
+    match stage:
+        case Beginning(username):
+            return _render("begin", username=username, begin=f"{here}/begin"), 200
+        case Waiting():
+            return _waiting(stage, here, app == _AUTHENTICATOR), 200
+        case Done(username):
+            return _render("done", username=username), 200
+        case Closed(why):
+            return _render(why), _STATUS[why]
+
+
+def unavailable() -> tuple[str, int]:
+    return _render("unavailable"), 503
+
+
+def word(stage: Stage) -> str:
+    """For the page's script, which loads the page again when it changes."""
+    return type(stage).__name__.lower()
+
+
+def _waiting(stage: Waiting, here: str, for_authenticator: bool) -> str:
+    text = stage.authenticator if for_authenticator else stage.link
+    return _render(
+        "authenticator" if for_authenticator else "phone",
+        username=stage.username,
+        link=stage.link,
+        here=here,
+        minutes=max(1, math.ceil(stage.seconds / 60)),
+        picture=inline(text, f"QR code that sets up a phone for {stage.username}"),
+    )
+
+
+def _render(name: str, **shown: object) -> str:
+    return _templates().get_template(f"{name}.html").render(shown)
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
