@@ -182,7 +182,7 @@ def build(
     if settings.service.web is not None:
         service.web = _open_web(settings.service.web, service, outside, sockets)
         if not waits:
-            reactor.callLater(0, service.web.start)  # type: ignore[no-untyped-call]
+            reactor.callLater(0, service.go_on)  # type: ignore[no-untyped-call]
     service.watch()
     if settings.metrics is not None:
         _open_monitor(settings.metrics, service, sockets)

@@ -42,6 +42,7 @@ class Pipelines:
         deadlines = Deadlines(self._reactor, section.appliance_timeout)
         self._deadlines.append(deadlines)
         embedded = self._embedded
+        ikey = section.remote.ikey if section.remote else ""
         return Authenticator(
             rules,
             fields,
@@ -50,7 +51,7 @@ class Pipelines:
             embedded.challenges,
             embedded.journal,
             LoginLog(
-                SectionNames(section.name, section.client),
+                SectionNames(section.name, section.client, ikey),
                 self._metrics,
                 self._events,
                 section.debug,

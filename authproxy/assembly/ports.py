@@ -135,9 +135,12 @@ class Ports:
 
 
 def _put_behind(port: IListeningPort, behind: Behind) -> None:
-    """Twisted's ports ask for it with each datagram and each connection."""
-    name = "protocol" if isinstance(behind, DatagramProtocol) else "factory"
-    setattr(port, name, behind)
+    """Twisted's ports ask for it with each datagram and each connection. Who was there before can still answer."""
+    if isinstance(behind, DatagramProtocol):
+        behind.makeConnection(cast(Any, port))
+        cast(Any, port).protocol = behind
+    else:
+        cast(Any, port).factory = behind
 
 
 def _reads(port: IListeningPort, wanted: bool) -> None:

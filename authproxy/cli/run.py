@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 
     from authproxy.cli.opening import Opened
-    from authproxy.config.settings import Settings
-    from authproxy.service import Service
 
 _MOST_FILES = 65_536
 
@@ -43,38 +41,32 @@ def _run(config: Path | None) -> None:
     reactor = asyncioreactor.AsyncioSelectorReactor()
     _install(reactor)
 
-    from twisted.internet.defer import Deferred
     from twisted.logger import Logger
 
-    from authproxy import __version__
-    from authproxy.cli.opening import open_configuration
-    from authproxy.log import start_logging
-    from authproxy.service import build
+    from authproxy.running.daemon import Daemon
 
-    log = Logger()
-    opened = open_configuration(config)
-    settings = opened.settings
-    logs = start_logging(settings.main, is_debug=_wants_debug(settings))
-    for problem in opened.problems:
-        log.warn("{problem}", problem=problem.render())
     _open_more_files()
-    service = build(settings, opened.seed_key, reactor)
-    service.metrics.states.log = logs.state
-    reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(service.stop()))
+    daemon = Daemon.open(config, reactor)
+    main = daemon.opened.settings.main
 
-    def ready() -> None:
-        text = f"authproxy {__version__} is ready: {_listeners(settings, service)}"
-        log.info("{text}", text=text)
-        if not settings.main.log_stdout:
+    def ready(text: str) -> None:
+        if not main.log_stdout:
             click.echo(text)
 
-    reactor.callWhenRunning(ready)
-    if settings.main.test_connectivity_on_startup:
-        reactor.callWhenRunning(lambda: _test_connectivity(opened, reactor))
+    def begin() -> None:
+        try:
+            daemon.begin(ready)
+        except Exception:
+            Logger().failure("authproxy can't begin")
+            reactor.stop()  # type: ignore[no-untyped-call]
+
+    reactor.callWhenRunning(begin)
+    if main.test_connectivity_on_startup:
+        reactor.callWhenRunning(_test_connectivity, daemon.opened, reactor)
     _settle_memory()
     reactor.run()  # type: ignore[no-untyped-call]
-    log.info("authproxy has stopped")
-    logs.close()
+    Logger().info("authproxy has stopped")
+    daemon.logs.close()
 
 
 def _test_connectivity(opened: Opened, reactor: AsyncioSelectorReactor) -> None:
@@ -91,32 +83,6 @@ def _install(reactor: object) -> None:
     from twisted.internet.main import installReactor
 
     installReactor(reactor)  # type: ignore[no-untyped-call]
-
-
-def _wants_debug(settings: Settings) -> bool:
-    sections = (settings.main, *settings.radius_servers, *settings.ldap_servers, *settings.clients.values())
-    return any(getattr(section, "debug", False) for section in sections)
-
-
-def _listeners(settings: Settings, service: Service) -> str:
-    ports = [
-        f"[{section.name}] on {section.interface or 'every address'} port {section.port}/udp"
-        for section in settings.radius_servers
-    ]
-    for section in settings.ldap_servers:
-        tls = f" and {section.ssl_port}/tcp (LDAPS)" if section.ssl_cert_path else ""
-        ports.append(f"[{section.name}] on {section.interface or 'every address'} port {section.port}/tcp{tls}")
-    web = settings.service.web
-    if web is not None and service.web is not None:
-        note = (
-            f", self-signed, SHA-256 {service.web.certificate.fingerprint}" if service.web.is_self_signed else ""
-        )
-        ports.append(f"[service] on {web.interface or 'every address'} port {web.port}/tcp (HTTPS{note})")
-    ports += [
-        f"[{proxy.name}] on {proxy.interface or 'every address'} port {proxy.port}/tcp"
-        for proxy in settings.http_proxies
-    ]
-    return ", ".join(ports) or "no server section is configured"
 
 
 def _open_more_files() -> None:

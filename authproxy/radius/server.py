@@ -132,7 +132,6 @@ class RadiusServer(DatagramProtocol):
         self._conversations = before._conversations
         self._elsewhere = before._elsewhere
         self._signing.learn(before._signing)
-        self.transport = before.transport
 
     # ------------------------------------------------------------ in
 

@@ -14,8 +14,9 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from twisted.internet.defer import Deferred, maybeDeferred
-from twisted.internet.interfaces import IAddress, IListeningPort, IReactorSocket
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IReactorSocket
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
@@ -41,7 +42,7 @@ class ControlPort(ServerFactory):
     def __init__(self, commands: Mapping[str, Command], questions: Mapping[str, Question] | None = None) -> None:
         self.commands = commands
         self.questions = questions or {}
-        self._port: IListeningPort | None = None
+        self._entrance: _Entrance | None = None
         self._path: Path | None = None
         self._identity = (0, 0)
 
@@ -57,19 +58,43 @@ class ControlPort(ServerFactory):
         except OSError as error:
             raise ConfigError(f"the control socket {self._path} can't be opened: {error.strerror}") from error
         self._identity = at.st_dev, at.st_ino
-        self._port = reactor.adoptStreamPort(opened.fileno(), socket.AF_UNIX, self)
-        opened.close()
+        self._entrance = _Entrance(opened, self, reactor)
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """Sessions stay as they are."""
-        if self._port is None or self._path is None:
+        if self._entrance is None or self._path is None:
             return
         with suppress(OSError):
             at = self._path.stat()
             if (at.st_dev, at.st_ino) == self._identity:  # else it is another process's by now
                 self._path.unlink()
-        port, self._port = self._port, None
-        await maybeDeferred(port.stopListening)
+        self._entrance.close()
+        self._entrance = None
+
+
+class _Entrance(FileDescriptor):
+    """Accepts. Twisted's own port for such sockets would open them to everybody."""
+
+    def __init__(self, opened: socket.socket, sessions: ServerFactory, reactor: IReactorSocket) -> None:
+        super().__init__(reactor)  # type: ignore[arg-type]
+        self._opened = opened
+        self._sessions = sessions
+        self._streams = reactor
+        self.startReading()  # type: ignore[no-untyped-call]
+
+    def fileno(self) -> int:
+        return self._opened.fileno()
+
+    def doRead(self) -> None:
+        with suppress(OSError):
+            session, _ = self._opened.accept()
+            with session:
+                session.setblocking(False)
+                self._streams.adoptStreamConnection(session.fileno(), socket.AF_UNIX, self._sessions)
+
+    def close(self) -> None:
+        self.stopReading()  # type: ignore[no-untyped-call]
+        self._opened.close()
 
 
 class Session(LineOnlyReceiver):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred
@@ -14,6 +13,7 @@ from authproxy.config.changes import changes
 from authproxy.errors import AuthproxyError, ConfigError
 from authproxy.log import Logging
 from authproxy.radius.attributes import Dictionary
+from authproxy.running.outcome import Outcome
 from authproxy.service import Service, load_dictionary
 
 T = TypeVar("T")
@@ -23,14 +23,6 @@ InThread = Callable[[Callable[[], T]], Deferred[T]]
 NO_CHANGE = "the file says what it said before; files that it names were read anew"
 
 _log = Logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """``text`` says, in lines, what has changed, or why nothing has."""
-
-    is_done: bool
-    text: str
 
 
 class Reloading:

@@ -111,6 +111,11 @@ class Writer:
         """Changes nothing, but has to reach the disk. Fails with StoreUnavailable."""
         return self.run(_touch)
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether its thread is at work, so that what is asked for will be done."""
+        return self._thread.is_alive()
+
     def stop(self) -> Deferred[None]:
         """Fires when everything that was asked for is on disk and the database is closed."""
         if self._stopped is not None:
