@@ -138,6 +138,8 @@ class FakeCloud:
         match request.method, request.path:
             case "GET", "/auth/v2/ping":
                 return ok({"time": int(time.time() + self.ahead)})
+            case "GET", "/auth/v2/check":
+                return ok({"time": int(time.time() + self.ahead)})
             case "POST", "/auth/v2/preauth":
                 return self._preauth(params)
             case "POST", "/auth/v2/auth":
