@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from twisted.internet.defer import Deferred
 
-from authproxy.secondfactor import phone_jobs
+from authproxy.secondfactor import activations, phone_jobs
 from authproxy.secondfactor.phone_claim import NewApp, UserDisabled, claiming
 from authproxy.secondfactor.phone_desk import decide
 from authproxy.secondfactor.phone_jobs import Pending, PhoneApp
@@ -110,6 +110,8 @@ class PipushDesk:
         public_key = read_public_key(pubkey)
         if public_key is None or serial != serial_of(credential):
             raise PipushRefused("an enrollment with a key or serial that is not one")
+        if await self._writer.run(activations.peeking(credential, self._now())) is None:  # a key costs a lot
+            raise PipushRefused("an enrollment that is unknown, used or expired")
         key = await self._in_thread(_new_key)
         der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
         sealed = self._seeds.seal(_PURPOSE, serial, der)
@@ -173,6 +175,8 @@ class PipushDesk:
         asked = await self._writer.run(phone_jobs.asking_by_nonce(app.phone_id, nonce))
         if asked is None:
             raise PipushRefused("an answer to what was not asked")
+        if picked and asked[0].mode != PushMode.NUMBER:  # a signed "decline" would pass for one of an approval
+            raise PipushRefused("a number where none was asked for")
         status = PushStatus.APPROVED
         if is_decline:
             status = PushStatus.FRAUD if reason == NOT_ME else PushStatus.DENIED

@@ -17,6 +17,7 @@ from desks import BASE_URL, NOW, Desks
 from hypothesis import given
 from hypothesis import strategies as st
 
+from authproxy.secondfactor import pipush_desk
 from authproxy.secondfactor.pipush_api import Enrolled, Heard, PipushRefused
 from authproxy.secondfactor.pipush_enrollment import NewPipush, enroll_pipush
 from authproxy.secondfactor.pipush_text import (
@@ -255,6 +256,17 @@ async def test_a_credential_is_good_once_and_for_its_serial_alone(desks: Desks) 
 
 
 @pytest_twisted.ensureDeferred
+async def test_no_key_is_made_for_who_was_not_invited(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    monkeypatch.setattr(pipush_desk, "_new_key", lambda: made.append(1))
+    stranger = Authenticator.scan(invited(desks).url)
+    stranger.credential = "00" * 20
+    stranger.serial = pipush_desk.serial_of(stranger.credential)
+    assert "unknown" in await refusal(desks, stranger.enrollment())
+    assert made == []
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_credential_expires(desks: Desks) -> None:
     app = Authenticator.scan(invited(desks, 120).url)
     desks.now += 121
@@ -277,6 +289,19 @@ async def test_a_new_token_of_a_push_service_is_heard_and_ignored(desks: Desks) 
     fields = app.poll(desks.now)
     text = refresh_text("token", app.serial, fields["timestamp"])
     assert await heard(desks, fields | {"new_fb_token": "token", "signature": app.sign(text)}) == Heard(True)
+
+
+@pytest.mark.parametrize(("why", "as_number"), [("", "decline"), ("unknown_trigger", "decline|unknown_trigger")])
+@pytest_twisted.ensureDeferred
+async def test_a_decline_cannot_be_made_an_approval_on_its_way(desks: Desks, why: str, as_number: str) -> None:
+    """What is signed reads the same when the words of a decline are sent as the number of an approval."""
+    app, push = await enrolled(desks), await desks.push()
+    (challenge,) = await polled(desks, app)
+    declined = app.answer(challenge, decline=True, why=why)
+    forged = {name: declined[name] for name in ("serial", "nonce", "signature")} | {"presence_answer": as_number}
+    assert await refusal(desks, forged) == "a number where none was asked for"
+    assert desks.status(push) == PushStatus.PENDING
+    assert await heard(desks, declined) == Heard(True)
 
 
 @pytest_twisted.ensureDeferred
