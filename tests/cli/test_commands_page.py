@@ -45,7 +45,7 @@ def commands(group: click.Group = main, prefix: str = "") -> Iterator[tuple[str,
         assert command is not None
         if isinstance(command, click.Group):
             yield from commands(command, f"{prefix}{name} ")
-        else:
+        if not isinstance(command, click.Group) or command.invoke_without_command:
             yield f"{prefix}{name}", command
 
 

@@ -102,6 +102,7 @@ class Login:
         self.journal = journal or MemoryJournal()
         self.primary = primary or Passwords()
         self.announced: list[LoginRecord] = []
+        self.primary_only = ""
         self.authenticator = Authenticator(
             rules or Rules(),
             fields or Appended(),
@@ -112,6 +113,7 @@ class Login:
             self.announced.append,
             Deadlines(self.clock, 55),
             self.clock.seconds,
+            lambda: self.primary_only,
         )
 
     def request(self, password: bytes, **changes: Any) -> AuthRequest:
@@ -229,6 +231,50 @@ def test_a_second_prompt_is_a_second_challenge() -> None:
     assert isinstance(again, Challenge)
     assert again.text == "Again"
     assert isinstance(result(login.resume(again.state, b"123456")), Accept)
+
+
+# ---------------------------------------------------------------- primary-only mode
+
+
+class Whoever(Passwords):
+    """As an upstream server that accepts somebody, without saying whom."""
+
+    async def check(self, request: AuthRequest, password: bytes) -> Identity | Denied:
+        return replace(ALICE, doubt="the device may be somebody else's")
+
+
+@pytest.mark.parametrize("typed", [b"secret", b"secret,123456", b"secret,phone"])
+def test_in_primary_only_mode_a_right_password_is_enough_and_nobody_is_asked(typed: bytes) -> None:
+    login = Login(Factors(), rules=Rules(factors=(Factor.PASSCODE,), must_type_factor=True))
+    login.primary_only = "until noon"
+    assert result(login.start(typed)) == Accept("Success. Logging you in...", ALICE.attributes)
+    (record,) = login.journal.logins
+    assert (record.factor, record.reason) == ("primary-only", "primary-only")
+    assert [(step.stage, step.result, step.detail) for step in record.steps][1:] == [
+        ("policy", "primary-only", "until noon")
+    ]
+    assert isinstance(result(login.start(b"wrong")), Reject)
+    login.primary_only = ""
+    assert isinstance(result(login.start(b"secret")), Reject)
+
+
+def test_in_primary_only_mode_an_open_challenge_is_answered_by_anything_from_who_has_it() -> None:
+    login = Login(Factors(PROMPT), rules=Rules(can_prompt=True))
+    challenge = challenged(login)
+    login.primary_only = "until noon"
+    assert isinstance(result(login.resume(b"x" * 24, b"123456")), Reject)
+    assert isinstance(result(login.resume(challenge.state, b"")), Accept)
+
+
+def test_in_primary_only_mode_the_exempt_are_exempt_and_who_is_in_doubt_stays_out() -> None:
+    login = Login(Factors(), rules=Rules(exempt_usernames=frozenset({"alice"})))
+    login.primary_only = "until noon"
+    assert isinstance(result(login.start(b"secret")), Accept)
+    assert login.announced[0].factor == "exempt"
+    doubtful = Login(Factors(), Whoever())
+    doubtful.primary_only = "until noon"
+    assert isinstance(result(doubtful.start(b"secret")), Reject)
+    assert "primary-only does not count" in doubtful.announced[0].steps[-1].detail
 
 
 # ---------------------------------------------------------------- when something fails
