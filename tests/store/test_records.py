@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +15,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
 from authproxy.errors import StoreUnavailable
-from authproxy.model import Challenges, Identity, LoginRecord, PendingChallenge, Step
+from authproxy.model import Challenges, Identity, LoginRecord, PendingChallenge, Sealed, Step
 from authproxy.store.challenges import StoreChallenges
 from authproxy.store.engine import Database, open_sqlite
 from authproxy.store.journal import StoreJournal, find_logins
@@ -27,7 +28,14 @@ PENDING = PendingChallenge(
     section="radius_server_challenge",
     nas="192.0.2.1",
     typed_username="CORP\\Émile",
-    who=Identity("émile", "cn=émile", None, (b"\x19\x05\x00\xff\x01", b"\x1a\x02")),
+    who=Identity(
+        "émile",
+        "cn=émile",
+        None,
+        (b"\x19\x05\x00\xff\x01", b"\x1a\x02"),
+        sealed=(Sealed((311, 16), 2, b"\x01", b"\x10session key here"), Sealed((0, 69), 2, b"", b"\x01x")),
+        doubt="nobody knows who was in the tunnel",
+    ),
     resume={"factors": ["push"], "prompts": 1, "nothing": None},
     login_id="ABCDEFGHJK",
 )
@@ -121,7 +129,9 @@ async def test_a_state_is_not_stored_and_expired_challenges_are_swept(
 ) -> None:
     challenges = StoreChallenges(writer, 300, moment)
     state = await challenges.issue(PENDING)
-    assert all(state not in file.read_bytes() for file in tmp_path.iterdir())
+    stored = [file.read_bytes() for file in tmp_path.iterdir()]
+    for secret in (state, b"session key here", base64.b64encode(b"\x10session key here")):
+        assert all(secret not in octets for octets in stored)
     moment.now += 400
     await challenges.issue(PENDING)
     with Database(url).reading() as connection:
