@@ -24,7 +24,10 @@ def snapshot(metrics: Metrics, at: float) -> dict[str, JsonValue]:
     return {
         "at": round(at, 3),
         "primary_only": bool(_value(families, "authproxy_primary_only")),
-        "pending": _by_section(families, "authproxy_pending_logins"),
+        "pending": [
+            {"section": labels["section"], "count": value}
+            for labels, value in _samples(families, "authproxy_pending_logins", "")
+        ],
         "pushes_pending": _value(families, "authproxy_pushes_pending"),
         "database_queue": _value(families, "authproxy_database_queue"),
         "logins": _logins(families),
@@ -43,10 +46,6 @@ def _samples(families: Mapping[str, Metric], name: str, suffix: str) -> Iterable
 
 def _value(families: Mapping[str, Metric], name: str) -> float:
     return sum(value for _, value in _samples(families, name, ""))
-
-
-def _by_section(families: Mapping[str, Metric], name: str) -> dict[str, JsonValue]:
-    return {labels["section"]: value for labels, value in _samples(families, name, "")}
 
 
 def _logins(families: Mapping[str, Metric]) -> list[JsonValue]:

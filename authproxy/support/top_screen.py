@@ -46,7 +46,7 @@ def _overview(pace: Pace) -> Iterator[str]:
     now = pace.now
     if now.get("primary_only"):
         yield "PRIMARY-ONLY MODE: passwords alone are enough"
-    pending = sum(now.get("pending", {}).values())
+    pending = sum(_pending(pace).values())
     grown = pace.grown("logins", "result")
     total = sum(grown.values())
     told = ", ".join(f"{_number(value)} {result}" for (result,), value in sorted(grown.items()) if value)
@@ -63,11 +63,16 @@ def _overview(pace: Pace) -> Iterator[str]:
 def _sections(pace: Pace) -> Iterator[str]:
     yield f"{'section':32} {'pending':>8} {'accept':>8} {'reject':>8} {'challenge':>10}"
     grown = pace.grown("logins", "section", "result")
-    names = sorted({*pace.now.get("pending", {}), *(section for section, _ in grown)})
+    waiting = _pending(pace)
+    names = sorted({*waiting, *(section for section, _ in grown)})
     for name in names:
         counts = [_number(grown.get((name, result), 0)) for result in ("accept", "reject", "challenge")]
-        pending = _number(pace.now.get("pending", {}).get(name, 0))
+        pending = _number(waiting.get(name, 0))
         yield f"{name[:32]:32} {pending:>8} {counts[0]:>8} {counts[1]:>8} {counts[2]:>10}"
+
+
+def _pending(pace: Pace) -> dict[str, float]:
+    return {section: count for (section,), count in _summed(pace.now.get("pending", ()), ("section",)).items()}
 
 
 def _stages(pace: Pace) -> Iterator[str]:

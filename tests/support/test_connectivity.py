@@ -27,6 +27,7 @@ from authproxy.support.directory_probe import DirectoryProbe
 from authproxy.support.findings import Findings, Level
 from authproxy.support.service_probe import probe_remote
 from authproxy.support.upstream_probe import probe_upstream
+from tests.cli.commands_page import documented_keys, keys
 from tests.peers.fake_upstream import SECRET, FakeUpstream, accept, silence
 from tests.peers.freeradius import FreeRadius
 from tests.peers.ports import free_port
@@ -273,6 +274,7 @@ def test_a_port_that_somebody_else_has_is_exit_status_2(config: Path) -> None:
     assert done.returncode == 2, done.stdout
     shown = json.loads(done.stdout)
     assert shown["result"] == "connectivity"
+    assert keys(shown) | {"severity", "line", "key", "message"} == documented_keys("connectivity")
     (section,) = [each for each in shown["sections"] if each["section"] == "radius_server_auto"]
     assert section["tried"][0]["level"] == "error" and "does not answer" in section["tried"][0]["result"]
 

@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 
 from authproxy.cli import main
 from authproxy.store.engine import Database
+from tests.cli.commands_page import documented_keys, keys
 from tests.peers.ports import free_port
 from tests.peers.radclient import Radclient
 from tests.peers.slapd import BASE, PEOPLE, Slapd
@@ -263,6 +264,7 @@ def test_one_users_logins_are_logged_in_detail_and_nobody_elses(site: Site) -> N
     assert "[debug]" not in site.log_since(position)
     shown = site.json("debug", "on", "--user", "user0001", "--minutes", "5")
     (watch,) = shown["watches"]
+    assert all(keys(shown) == documented_keys(f"debug {word}") for word in ("on", "off", "status"))
     assert watch["user"] == "user0001" and 290 <= watch["seconds_left"] <= 300
     site.login("auto", "pw-0001")
     site.login("auto", "pw-0002", "user0002")
@@ -307,7 +309,8 @@ def test_top_shows_what_happened(site: Site) -> None:
 
     assert rejected(after) == rejected(before) + 1
     assert after["at"] > before["at"]
-    assert after["pending"]["radius_server_auto"] == 0
+    assert {each["section"]: each["count"] for each in after["pending"]}["radius_server_auto"] == 0
+    assert keys(after) == documented_keys("top")
     assert {each["stage"] for each in after["stages"]} >= {"primary", "whole login"}
     assert [(each["section"], each["is_up"]) for each in after["upstreams"]] == [("ad_client", True)]
     once = site.run("top", "--once").stdout
@@ -338,6 +341,8 @@ def test_the_bundle_holds_what_the_daemon_tells_and_the_connectivity_report(site
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "connectivity.txt" in shown.stdout
+    as_json = CliRunner().invoke(main, ["support", "show", str(file), "--json"])
+    assert keys(json.loads(as_json.stdout)) == documented_keys("support show")
     told = json.loads((tmp_path / "out/daemon.json").read_text())
     assert told["status"]["pid"] == site.daemon.process.pid  # type: ignore[union-attr]
     assert told["figures"]["figures"]["logins"]
