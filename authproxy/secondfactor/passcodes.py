@@ -46,8 +46,8 @@ class Passcodes:
                     return Tried(Allowed(factor, device=device))
                 case Used(detail):
                     return Tried(Refused(Reason.REUSED_PASSCODE, factor="passcode", detail=detail))
-                case Wrong(detail, is_strike):
-                    locked = self._strike(connection, account, now) if is_strike else ""
+                case Wrong(detail):
+                    locked = self._strike(connection, account, now)
                     reason = Reason.BAD_PASSCODE if tokens else Reason.FACTOR_NOT_ALLOWED
                     return Tried(Refused(reason, factor="passcode", detail=detail + locked), locked != "")
 

@@ -53,10 +53,9 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """``is_strike``: it counts toward a lockout. ``detail`` is for the help desk."""
+    """It counts toward a lockout. ``detail`` is for the help desk."""
 
     detail: str
-    is_strike: bool = True
 
 
 Finding = Right | Used | Wrong
@@ -132,7 +131,7 @@ def verify(connection: Connection, account: Account, attempt: Attempt, seals: Se
     if known is not None:
         return known
     if broken:
-        return Wrong(broken, is_strike=False)
+        return Wrong(broken)  # other codes of the user's can still be guessed
     return Wrong(_explain(account, attempt, seals) if is_token_code else "no bypass code of the user")
 
 

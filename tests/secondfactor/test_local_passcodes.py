@@ -110,11 +110,17 @@ async def test_a_token_shared_by_two_users_accepts_each_code_from_one_of_them(se
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_seed_of_another_key_is_reported_and_is_no_strike(service: LocalService) -> None:
-    service.add_device(service.add_user())
+async def test_a_seed_of_another_key_is_reported_and_lets_nobody_guess_on(service: LocalService) -> None:
+    """The codes of the user's other token, of a message or for bypass could be tried without end."""
+    user = service.add_user()
+    service.add_device(user)
     service.change("UPDATE devices SET seed = x'00'")
-    assert refused(await enter(service, totp()), Reason.BAD_PASSCODE, "phone 1: sealed with another key")
-    assert service.value("SELECT failures FROM users") == 0
+    service.add_device(user, seed=b"b" * 20)
+    for number in range(service.settings.lockout_after):
+        assert refused(
+            await enter(service, f"{number:06d}"), Reason.BAD_PASSCODE, "phone 1: sealed with another key"
+        )
+    assert refused(await enter(service, totp(seed=b"b" * 20)), Reason.USER_LOCKED_OUT)
 
 
 # ---------------------------------------------------------------- HOTP
