@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV := uv==0.13.9
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
-.PHONY: help install kerberos dev peers demo test lint types unit bench soak lock clean
+.PHONY: help install kerberos dev peers demo test docs lint types unit bench soak lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo "make test      everything that is checked: lint, types, tests (as root: installs the peers it needs)"
 	@echo "make bench     speed and memory, beside FreeRADIUS"
 	@echo "make soak      a million damaged packets, and a million damaged LDAP messages"
+	@echo "make docs      the documentation as a site, in build/site"
 	@echo "make lock      newer versions into the lock files"
 	@echo "make clean     removes .venv and caches"
 
@@ -59,7 +60,7 @@ dev: .venv/.dev
 peers:
 	@tests/install-peers.sh
 
-test: dev peers lint types unit
+test: dev peers docs lint types unit
 
 lint: dev
 	$(BIN)/ruff check .
@@ -78,6 +79,17 @@ soak: dev
 	$(BIN)/python bench/fuzz_radius.py
 	$(BIN)/python bench/fuzz_ldap.py
 
+# ---------------------------------------------------------------- what is read
+
+docs: .venv/.docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -W ignore -m mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
+.venv/.docs: .venv/.installed requirements-docs.lock
+	@echo "installing requirements-docs.lock into .venv"
+	@$(PIP) install --require-hashes -r requirements-docs.lock
+	@touch $@
+
 # ---------------------------------------------------------------- upkeep
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
@@ -88,6 +100,7 @@ lock: .venv/.created
 	$(COMPILE) pyproject.toml -o requirements.lock
 	$(COMPILE) pyproject.toml --extra kerberos -c requirements.lock -o requirements-kerberos.lock
 	$(COMPILE) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) --group pyproject.toml:docs -c requirements-dev.lock -o requirements-docs.lock
 	printf 'editables\nhatchling\n' | $(COMPILE) - -o requirements-build.lock
 
 clean:

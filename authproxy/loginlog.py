@@ -52,7 +52,7 @@ class AuthEvents:
             "auth_stage": stage,
             "status": status,
             "msg": SUCCESS if stage == _SECONDARY and status == "Allow" else step.detail or step.result,
-            "factor": login.factor if stage == _SECONDARY else None,
+            "factor": (login.factor or None) if stage == _SECONDARY else None,
             "client_ip": login.client_ip or "None",
             "hostname": self._hostname,
             "server_section": names.section,
