@@ -38,6 +38,10 @@ class Chromium:
         self._playwright = sync_playwright().start()
         self._browser = self._playwright.chromium.launch(executable_path=self._binary, args=_FLAGS)
 
+    @property
+    def browser(self) -> Browser:
+        return self._browser
+
     def run(self, work: Callable[[], T]) -> T:
         """In the browser's thread."""
         return self._thread.submit(work).result(120)
