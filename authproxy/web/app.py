@@ -19,7 +19,7 @@ def build(site: Site, sources: Sources, *, is_debug: bool = False) -> ASGIApp:
     """Outermost first: headers, the gate, the routes. ``is_debug``: every request has a line in the log."""
     routes = [*auth_v2.routes(site), *rest_v1.routes(site), *callbacks.routes(site)]
     if site.phones is not None:
-        routes += phone.routes(site.phones, site.rates, site.refusals)
+        routes += phone.routes(site.phones, site.rates, site.refusals, site.now)
     if site.enrolling is not None:
         routes += enroll.routes(site.enrolling, site.rates, site.refusals)
     router = Router(routes, redirect_slashes=False)

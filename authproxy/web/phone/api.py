@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from twisted.internet.defer import Deferred
@@ -37,12 +36,14 @@ _STATUS: Final = {
     Why.TOO_LATE: 409,
     Why.TOO_MANY: 429,
 }
+UNAVAILABLE: Final[Said] = {"error": "unavailable", "message": "The service can't answer now."}
 _SUSPECT: Final = (Why.FORGED, Why.REPLAYED, Why.BAD_CODE)
 
 _log = Logger()
 
 
-def routes(phones: PhoneApi, rates: Rates, refusals: Refusals) -> list[Route]:
+def routes(phones: PhoneApi, rates: Rates, refusals: Refusals, now: Callable[[], float]) -> list[Route]:
+    """``now``: epoch seconds."""
     api = Api(phones)
     asked: dict[str, Asked] = {
         "claim": api.claim,
@@ -54,7 +55,7 @@ def routes(phones: PhoneApi, rates: Rates, refusals: Refusals) -> list[Route]:
         "leave": api.leave,
     }
     return [
-        Route(f"/phone/api/{name}", PhoneEndpoint(each, rates, refusals), methods=["POST"])
+        Route(f"/phone/api/{name}", PhoneEndpoint(each, rates, refusals, now), methods=["POST"])
         for name, each in asked.items()
     ]
 
@@ -98,10 +99,11 @@ class Api:
 class PhoneEndpoint:
     """Every answer has ``now``, in milliseconds: phones follow it."""
 
-    def __init__(self, asked: Asked, rates: Rates, refusals: Refusals) -> None:
+    def __init__(self, asked: Asked, rates: Rates, refusals: Refusals, now: Callable[[], float]) -> None:
         self._asked = asked
         self._rates = rates
         self._refusals = refusals
+        self._now = now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -109,10 +111,11 @@ class PhoneEndpoint:
         answered = Deferred.fromCoroutine(
             self._answered(scope["path"], request.headers.get("authorization", ""), body, source_of(scope))
         )
-        response = await answered.asFuture(asyncio.get_running_loop())
-        await response(scope, receive, send)
+        said, status = await answered.asFuture(asyncio.get_running_loop())
+        stamped = {**said, "now": int(self._now() * 1000)}
+        await JSONResponse(stamped, status)(scope, receive, send)
 
-    async def _answered(self, path: str, authorization: str, body: bytes, source: str) -> Response:
+    async def _answered(self, path: str, authorization: str, body: bytes, source: str) -> tuple[Said, int]:
         try:
             said = await self._asked(signed(path, authorization, body), Fields(body))
         except PhoneRefused as refusal:
@@ -120,13 +123,13 @@ class PhoneEndpoint:
                 self._refusals.note(source, f"phone: {refusal.why}")
             else:
                 self._rates.give_back(bucket(source))
-            return stamped({"error": refusal.why, "message": str(refusal)}, _STATUS[refusal.why])
+            return refusal_said(refusal), _STATUS[refusal.why]
         except (StoreUnavailable, SecretError) as error:
             _log.error("{path}: {problem}", path=path, problem=str(error))
-            return stamped({"error": "unavailable", "message": "The service can't answer now."}, 503)
+            return UNAVAILABLE, 503
         self._rates.give_back(bucket(source))
-        return stamped(said)
+        return said, 200
 
 
-def stamped(said: Said, status: int = 200) -> Response:
-    return JSONResponse({**said, "now": int(time.time() * 1000)}, status)
+def refusal_said(refusal: PhoneRefused) -> Said:
+    return {"error": refusal.why, "message": str(refusal)}

@@ -31,14 +31,15 @@ class Phones:
     bus: PhoneBus
 
 
-def routes(phones: Phones, rates: Rates, refusals: Refusals) -> list[Route]:
+def routes(phones: Phones, rates: Rates, refusals: Refusals, now: Callable[[], float]) -> list[Route]:
+    """``now``: epoch seconds."""
     files = app_files()
     page = files.pop("index.html")
     return [
         *(Route(path, page, methods=["GET"]) for path in _PAGES),
         *(Route(f"/phone/{name}", file, methods=["GET"]) for name, file in files.items()),
         Route("/phone", _to_app, methods=["GET"]),
-        *api.routes(phones.desk, rates, refusals),
+        *api.routes(phones.desk, rates, refusals, now),
         *events.routes(phones.desk, phones.bus, rates),
         *pipush.routes(phones.pipush, rates, refusals),
     ]

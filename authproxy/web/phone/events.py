@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from starlette.requests import Request
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from twisted.internet.defer import Deferred
@@ -18,7 +19,7 @@ from twisted.internet.defer import Deferred
 from authproxy.errors import StoreUnavailable
 from authproxy.secondfactor.phone_api import PhoneApi, PhoneRefused, Signed
 from authproxy.secondfactor.phone_bus import PhoneBus
-from authproxy.web.phone.api import stamped
+from authproxy.web.phone.api import UNAVAILABLE, refusal_said
 from authproxy.web.phone.requests import Fields, signed
 from authproxy.web.rates import Rates
 from authproxy.web.source import bucket, source_of
@@ -46,12 +47,10 @@ class Events:
             listed = [signed(PATH, each, b"") for each in Fields(body).texts("phones", _MOST_PHONES)]
             serials, gone = await Deferred.fromCoroutine(self._whose(listed)).asFuture(asyncio.get_running_loop())
         except PhoneRefused as refusal:
-            await stamped({"error": refusal.why, "message": str(refusal)}, 400)(scope, receive, send)
+            await JSONResponse(refusal_said(refusal), 400)(scope, receive, send)
             return
         except StoreUnavailable:
-            await stamped({"error": "unavailable", "message": "The service can't answer now."}, 503)(
-                scope, receive, send
-            )
+            await JSONResponse(UNAVAILABLE, 503)(scope, receive, send)
             return
         self._rates.give_back(bucket(source_of(scope)))
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
