@@ -301,6 +301,8 @@ def test_what_would_watch_nobody_or_everybody_is_refused(site: Site, options: tu
 
 def test_top_shows_what_happened(site: Site) -> None:
     before = site.figures()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as noise:
+        noise.sendto(b"no packet", ("127.0.0.1", site.ports["auto"]))
     assert site.login("auto", "wrong") == REJECT
     after = site.figures()
 
@@ -314,7 +316,7 @@ def test_top_shows_what_happened(site: Site) -> None:
     assert {each["stage"] for each in after["stages"]} >= {"primary", "whole login"}
     assert [(each["section"], each["is_up"]) for each in after["upstreams"]] == [("ad_client", True)]
     once = site.run("top", "--once").stdout
-    assert "rejected: bad password" in once and "radius_server_auto" in once
+    assert "dropped (RADIUS): " in once and "rejected: bad password" in once and "radius_server_auto" in once
     assert "up 127.0.0.1:" in once
 
 
