@@ -51,9 +51,13 @@ class HttpsHost:
 class HttpsPeer:
     """Sends requests to one host. Certificates are verified and must name the host; TLS 1.2 is the oldest."""
 
-    def __init__(self, host: HttpsHost) -> None:
-        """Raises ConfigError when the file of authorities can't be used."""
+    def __init__(self, host: HttpsHost, most: int = _MOST_QUESTIONS) -> None:
+        """``most``: requests at a time, but for polls. Raises ConfigError when the file of authorities can't be
+        used."""
         self._host = host
+        self._most = most
+        self._going_on = 0  # requests, but for polls
+        self._answered = 0
         self._proxy = URL.build(scheme="http", host=host.proxy[0], port=host.proxy[1]) if host.proxy else None
         self._tls = _tls_context(host.authorities)
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
@@ -75,14 +79,24 @@ class HttpsPeer:
     async def _send(self, request: HttpRequest, seconds: float) -> HttpReply | Outage:
         if self._is_closed:
             return Outage("authproxy is stopping", was_sent=False, is_ours=True)
+        answered = self._answered
+        self._going_on += not request.is_poll
         try:
             return await self._exchange(request, seconds)
         except _NEVER_SENT as error:
-            return Outage(_explained(error), was_sent=False, is_ours=_has_no_room(error))
+            is_ours = _has_no_room(error) or self._is_crowded(error, answered)
+            return Outage(_explained(error), was_sent=False, is_ours=is_ours)
         except TimeoutError:
             return Outage(f"no answer in {seconds:.0f} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Outage(f"no sound answer: {_explained(error)}")
+        finally:
+            self._going_on -= not request.is_poll
+
+    def _is_crowded(self, error: Exception, answered: int) -> bool:
+        """Whether it may have waited in vain for one of our connections, to a service that goes on answering."""
+        is_late = isinstance(error, aiohttp.ConnectionTimeoutError)
+        return is_late and self._going_on > self._most and self._answered > answered
 
     async def _exchange(self, request: HttpRequest, seconds: float) -> HttpReply | Outage:
         url = URL.build(
@@ -108,13 +122,14 @@ class HttpsPeer:
                 body += piece
                 if len(body) > LARGEST_BODY:
                     return Outage(f"an answer of more than {LARGEST_BODY} bytes")
+            self._answered += 1
             return HttpReply(response.status, bytes(body), response.headers.get("Retry-After", ""))
 
     def _session(self, is_poll: bool) -> aiohttp.ClientSession:
         session = self._sessions.get(is_poll)
         if session is None:
             connector = aiohttp.TCPConnector(
-                limit=_most_polls() if is_poll else _MOST_QUESTIONS, ssl=self._tls, keepalive_timeout=_KEEP_IDLE
+                limit=_most_polls() if is_poll else self._most, ssl=self._tls, keepalive_timeout=_KEEP_IDLE
             )
             session = self._sessions[is_poll] = aiohttp.ClientSession(
                 connector=connector,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import resource
@@ -17,7 +18,10 @@ from aiohttp import web
 from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, globalLogPublisher
 
+from authproxy.apiclient.client import PING
+from authproxy.apiclient.envelope import Outage
 from authproxy.apiclient.https import LARGEST_BODY, HttpsHost, HttpsPeer
+from authproxy.apiclient.messages import HttpReply, HttpRequest
 from authproxy.errors import ConfigError, SecondFactorUnavailable
 from authproxy.model import Allowed, Choice, Factor, Identity, Reason, Refused, Verdict
 from tests.remote.fake_cloud import FakeCloud, Fault, fail, ok, raw, says, stalls, text
@@ -36,6 +40,14 @@ def body(content: object, status: int = 200) -> Fault:
 
 def json_text(content: str) -> Fault:
     return text(200, content, "application/json")
+
+
+def waits(event: asyncio.Event) -> Fault:
+    async def fault(_: web.Request) -> web.StreamResponse:
+        await event.wait()
+        return ok({"time": 1})
+
+    return fault
 
 
 # What is no answer of the service. Some of it reads "allow": it must not be believed.
@@ -180,6 +192,30 @@ async def test_sockets_used_up_are_no_outage_of_the_service(site: RemoteSite, cl
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     assert reason(verdict) is Reason.SECOND_FACTOR_UNAVAILABLE
     assert cloud.paths() == ["preauth", "auth"]
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+@pytest_twisted.ensureDeferred
+async def test_who_is_crowded_out_tells_an_outage_from_a_service_that_goes_on(
+    site: RemoteSite, cloud: FakeCloud, goes_on: bool
+) -> None:
+    """Or else who knows one password could log in so often that other logins need no second factor."""
+    heard = [asyncio.Event(), asyncio.Event()]
+    cloud.faults[PING].extend(waits(event) for event in heard)
+    peer = HttpsPeer(HttpsHost("localhost", cloud.port, site.authority), most=1)
+    ping = HttpRequest("GET", PING, "", {}, b"")
+    first, second = (Deferred.fromCoroutine(peer.send(ping, 10)) for _ in range(2))
+    await cloud.until("ping")
+    late = Deferred.fromCoroutine(peer.send(ping, 0.5))
+    if goes_on:
+        heard[0].set()
+    outage = await late
+    assert isinstance(outage, Outage)
+    assert (outage.was_sent, outage.is_ours) == (False, goes_on)
+    for event in heard:
+        event.set()
+    assert [isinstance(await answered, HttpReply) for answered in (first, second)] == [True, True]
+    await peer.close()
 
 
 @pytest_twisted.ensureDeferred
