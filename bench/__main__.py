@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import auth_api, login, peap, pending_push, phones, startup
+from bench import auth_api, ldap_front, login, peap, pending_push, phones, startup
 
 
 def main() -> None:
@@ -16,10 +16,12 @@ def main() -> None:
     relayed = peap.run()
     print("the Auth API", flush=True)
     calls = auth_api.run()
+    print("the LDAP front door", flush=True)
+    front = ldap_front.run()
     print("phones", flush=True)
     answers = phones.run()
     tables = (login.table(scores), startup.table(ready), pending_push.table(waits), peap.table(relayed))
-    print("\n" + "\n".join((*tables, auth_api.table(calls), phones.table(answers))))
+    print("\n" + "\n".join((*tables, auth_api.table(calls), ldap_front.table(front), phones.table(answers))))
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ pidfile {dir}/slapd.pid
 modulepath /usr/lib/ldap
 moduleload back_mdb
 threads 8
+sizelimit unlimited
 database mdb
 suffix "{base}"
 directory {dir}/db

@@ -133,6 +133,10 @@ class LdapConnection(Protocol):
         if message and self.connected:
             self._write(message)
 
+    def send(self, message: bytes) -> None:
+        """For whoever runs the open connection himself: a whole message."""
+        self._write(message)
+
     def _write(self, message: bytes) -> None:
         assert self.transport is not None
         data = message if self._layer is None else self._layer.send(message)

@@ -100,6 +100,7 @@ class Upstream:
         self._stream = ResponseStream()
         self._heard = self._clock.seconds()
         connection.on_data, connection.on_lost = self._received, self._lost
+        connection.go_straight()
         transport = ITCPTransport(connection.transport)
         self._to_client = Throttle(Reading(transport), self._clock)
         self._client.consumer.registerProducer(self._to_client, True)
@@ -119,12 +120,11 @@ class Upstream:
     def send(self, head: Head, frame: bytes) -> None:
         """Anything but a bind, on the open connection."""
         assert self._connection is not None
-        assert self._connection.transport is not None
         if head.tag in ANSWERS:
             if not self._outstanding:
                 self._heard = self._clock.seconds()
             self._outstanding.add(head.message_id)
-        self._connection.transport.write(frame)
+        self._connection.send(frame)
 
     def forget(self, message_id: int) -> None:
         """The client has abandoned it: an answer may come, or not."""
@@ -147,10 +147,9 @@ class Upstream:
 
     def _ask(self, message_id: int, frame: bytes) -> Deferred[bytes]:
         assert self._connection is not None
-        assert self._connection.transport is not None
         answer: Deferred[bytes] = Deferred(lambda _: self.drop())
         self._binding = (message_id, self._clock.seconds(), answer)
-        self._connection.transport.write(frame)
+        self._connection.send(frame)
         return answer
 
     # ------------------------------------------------------------ in
