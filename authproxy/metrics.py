@@ -86,6 +86,12 @@ class Metrics:
             ["result"],
             registry=self.registry,
         )
+        self.push_deliveries = Counter(
+            "authproxy_push_deliveries",
+            "Ways to phones: open page, accepted (by its push service), gone, failed, no subscription",
+            ["result"],
+            registry=self.registry,
+        )
         self.pushes_pending = Gauge(
             "authproxy_pushes_pending", "Push requests that wait for their user", registry=self.registry
         )

@@ -231,6 +231,7 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
 
     settings, embedded, reactor = service.assembly.settings, service.ground.embedded, service.ground.reactor
     phones = PhoneRooms.open(embedded, web, reactor, service.closers)
+    phones.notices.on_brought = lambda how: service.metrics.push_deliveries.labels(how).inc()
     transactions = embedded.transactions(service.log_of_api, reactor)
     front = open_front(
         web,

@@ -52,12 +52,14 @@ class PhoneNotices:
     """Implements ``Notifies``."""
 
     def __init__(self, writer: Writer, bus: PhoneBus, sender: Sends | None, now: Callable[[], float]) -> None:
-        """``sender``: None: only open pages are told. ``now``: epoch seconds."""
+        """``sender``: None: only open pages are told. ``now``: epoch seconds. ``on_brought`` is told of each way
+        to a phone: ``open page``, ``accepted`` by its push service, ``gone``, ``failed``, ``no subscription``."""
         self._writer = writer
         self._bus = bus
         self._sender = sender
         self._now = now
         self._under_way: set[Deferred[None]] = set()
+        self.on_brought: Callable[[str], None] = _nothing
 
     def pushed(self, push: Push) -> None:
         phone_id = push.phone_id
@@ -91,13 +93,27 @@ class PhoneNotices:
 
     async def _bring(self, push: Push, phone_id: str, is_open: bool) -> None:
         if is_open:
+            self.on_brought("open page")
             await self._writer.run(phone_jobs.sent(push.id, self._now()))
         app = await self._writer.run(phone_jobs.finding_by_phone(phone_id))
         if app is None or not app.subscription or self._sender is None:
+            if not is_open:
+                self.on_brought("no subscription")
             return
         payload = f'{{"push":"{push.id}"}}'.encode()
         status = await self._sender.send(app.subscription, payload, push.expires - self._now())
+        self.on_brought(_told(status))
         if status in _ACCEPTED:
             await self._writer.run(phone_jobs.sent(push.id, self._now()))
         elif status in _GONE:
             await self._writer.run(phone_jobs.unsubscribing(phone_id, app.subscription))
+
+
+def _told(status: int) -> str:
+    if status in _ACCEPTED:
+        return "accepted"
+    return "gone" if status in _GONE else "failed"
+
+
+def _nothing(how: str) -> None:
+    return

@@ -29,6 +29,7 @@ class PhoneRooms:
     desk: PhoneDesk
     pipush: PipushDesk
     bus: PhoneBus
+    notices: PhoneNotices
 
     @classmethod
     def open(
@@ -62,4 +63,5 @@ class PhoneRooms:
                 now,
             ),
             bus,
+            notices,
         )

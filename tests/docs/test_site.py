@@ -1,4 +1,4 @@
-"""The documentation as a site builds without a warning and loads nothing from elsewhere; generated pages are fresh."""
+"""The documentation as a site: it builds without a warning, loads nothing from elsewhere, and is fresh."""
 
 from __future__ import annotations
 
