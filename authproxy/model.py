@@ -96,6 +96,8 @@ class AuthRequest:
     ``relayed`` holds whole raw RADIUS attributes (type, length, value) that an upstream RADIUS server may see.
     ``dn``: the name as typed, if an LDAP client gave a distinguished name; ``username`` is then its first value.
     With a ``conversation`` there is no password to look at, and User-Name is among ``relayed``.
+    ``session``: where ``client_ip`` is not known, what else the appliance says of the user's connection, hashed:
+    the same when it asks for one login anew. Empty where it says nothing.
     """
 
     login_id: str
@@ -108,6 +110,12 @@ class AuthRequest:
     relayed: tuple[bytes, ...] = ()
     dn: str = ""
     conversation: Conversation | None = None
+    session: str = ""
+
+    @property
+    def whence(self) -> str:
+        """What two requests for one login have in common: the user's address, or else the session."""
+        return self.client_ip or self.session
 
     @property
     def login_name(self) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2s
 from typing import Final
 from unicodedata import category
 
@@ -13,8 +14,11 @@ from authproxy.radius.attributes import Dictionary
 from authproxy.radius.clients import Client
 from authproxy.radius.methods import EAP, Method, method_of
 from authproxy.radius.packet import (
+    CHAP_CHALLENGE,
     CHAP_PASSWORD,
     EAP_MESSAGE,
+    EVENT_TIMESTAMP,
+    MESSAGE_AUTHENTICATOR,
     PROXY_STATE,
     STATE,
     USER_NAME,
@@ -32,6 +36,10 @@ MOST_PROXY_STATES: Final = 16
 MOST_PROXY_STATE_OCTETS: Final = 2048
 _AT_MOST_ONCE = frozenset((USER_NAME, USER_PASSWORD, STATE))
 _METHODS_IN = frozenset((CHAP_PASSWORD, VENDOR_SPECIFIC, EAP_MESSAGE))
+_NEW_IN_EACH = frozenset((
+    USER_PASSWORD, CHAP_PASSWORD, CHAP_CHALLENGE, STATE, PROXY_STATE, EVENT_TIMESTAMP, EAP_MESSAGE,
+    MESSAGE_AUTHENTICATOR,
+))  # fmt: skip
 _UNPRINTABLE = frozenset(("Cc", "Zl", "Zp"))
 
 
@@ -115,14 +123,16 @@ class RequestReader:
             password, method = reveal(fields.password, client.secret, packet.authenticator), None
             if password.startswith(b"SCRV1:"):
                 password = unwrap_static_challenge(password, self._settings)
+        client_ip = self._client_address.find(packet.attributes)
         return AuthRequest(
             login_id=login_id,
             section=self._settings.name,
             username=username,
             password=password,
             nas=client.address,
-            client_ip=self._client_address.find(packet.attributes),
+            client_ip=client_ip,
             trail=Trail(self._now),
+            session="" if client_ip else session_of(packet.attributes),
             relayed=self._pass_through.of_request(packet.attributes, method),
             conversation=None if method is None else Conversation(method.name),
         )
@@ -135,6 +145,13 @@ class RequestReader:
         if self._only_pap:
             return f"it uses {method.name}, and {self._only_pap}: set the appliance to PAP"
         return ""
+
+
+def session_of(attributes: Sequence[bytes]) -> str:
+    """A hash of what an appliance says of the user's connection (NAS-Port, Acct-Session-Id ...): everything but
+    what is new in each packet."""
+    said = b"".join(sorted(raw for raw in attributes if raw[0] not in _NEW_IN_EACH))
+    return blake2s(said, digest_size=16).hexdigest()
 
 
 def decode_username(value: bytes) -> str:

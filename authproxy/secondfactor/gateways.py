@@ -32,9 +32,9 @@ class AsksPush(Protocol):
     """Has pushes answered. Implemented by ``push.PushDesk``."""
 
     def begin(self, request: PushRequest) -> Deferred[PushEnd]:
-        """Asks the user, or joins the push that is open for the same user, application, appliance, address, phone
-        and detail; with a number or code, or without an address, it is always a new one. Fires with how it ended,
-        never ``pending``; fails with StoreUnavailable. Cancel it to give up.
+        """Asks the user, or joins the push that is open for the same user, application, appliance, address or
+        session, phone and detail; with a number or code, or if nothing tells whence it comes, it is always a new
+        one. Fires with how it ended, never ``pending``; fails with StoreUnavailable. Cancel it to give up.
         """
         ...
 

@@ -247,4 +247,5 @@ class LocalSecondFactor:
             request.nas,
             request.login_id,
             message,
+            request.whence,
         )

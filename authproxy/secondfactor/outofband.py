@@ -54,6 +54,7 @@ class Asking:
     nas: str
     login_id: str
     message: str = DENIED
+    whence: str = ""  # AuthRequest.whence
 
 
 def unheard(_stage: CallStage) -> None:
@@ -109,7 +110,7 @@ class OutOfBand:
     async def call(
         self, asking: Asking, phone: Phone, heard: Callable[[CallStage], None] = unheard
     ) -> Allowed | Refused:
-        """Calls, or joins the call that rings for the same user, application, appliance and (known) address."""
+        """Calls, or joins the call that rings for the same user, application, appliance and connection."""
         calls = self.gateways.calls
         assert calls is not None
         call = Call(phone, asking.user_id, asking.username, asking.application, asking.login_id, heard)
@@ -120,7 +121,7 @@ class OutOfBand:
                 self.gateways.frauds.raised(_fraud(asking))
             return end
 
-        key = (asking.user_id, phone.id, asking.application, asking.nas, asking.client_ip or asking.login_id)
+        key = (asking.user_id, phone.id, asking.application, asking.nas, asking.whence or asking.login_id)
         end = await self._calls.wait(key, ring)
         if end is not CallEnd.CONFIRMED:
             return Refused(_CALL_ENDS[end], asking.message, Factor.PHONE, f"call to {phone.label}: {end}")
@@ -171,6 +172,7 @@ def _request(asking: Asking, target: Target) -> PushRequest:
         asking.nas,
         asking.login_id,
         target,
+        asking.whence,
     )
 
 

@@ -103,15 +103,17 @@ class PushDesk:
     def begin(self, request: PushRequest) -> Deferred[PushEnd]:
         """See AsksPush."""
         push = self._push(request)
-        found = self._by_key.get(_key(push))
+        key = _key(push, request.whence)
+        found = self._by_key.get(key)
         if found is None:
-            opened = found = self._watch(push, self._seconds)
+            opened = found = self._watch(push, self._seconds, key)
             self._insert(opened).addErrback(lambda failure: self._fail(opened, failure))
         return self._wait(found)
 
     async def open(self, request: PushRequest) -> Push | TooMany:
         """See AsksPush."""
-        opened = self._watch(self._push(request), self._seconds)
+        push = self._push(request)
+        opened = self._watch(push, self._seconds, (push.id,))
         try:
             refused = await self._insert(opened)
         except Exception:  # or nobody waits any more, while the row is being written
@@ -127,7 +129,7 @@ class PushDesk:
             if row is None or row[1] is not PushStatus.PENDING:
                 return row
             left = row[0].expires - self._now()
-            opened = self._by_id.get(push_id) or self._watch(row[0], left)
+            opened = self._by_id.get(push_id) or self._watch(row[0], left, (push_id,))
         end = await self._wait(opened)
         assert isinstance(end, PushStatus)
         return opened.push, end
@@ -136,8 +138,7 @@ class PushDesk:
         now = self._now()
         return Push.asking(new_login_id(), request, now, now + self._seconds)
 
-    def _watch(self, push: Push, seconds: float) -> _Open:
-        key = _key(push)
+    def _watch(self, push: Push, seconds: float, key: Key) -> _Open:
         opened = self._by_key[key] = self._by_id[push.id] = _Open(push, key)
         insort(self._due, (self._clock.seconds() + seconds, push.id))
         if self._timer is None:
@@ -266,10 +267,10 @@ def _nothing(status: PushStatus) -> None:
     return
 
 
-def _key(push: Push) -> Key:
+def _key(push: Push, whence: str) -> Key:
     """What two logins must have in common to share a push. A number or code belongs to one login alone; and where
-    users' addresses are not known, so does every push: the other login may be that of somebody who stole the
+    nothing tells whence a login comes, so does every push: the other login may be that of somebody who stole the
     password."""
-    if push.mode != PushMode.PLAIN or not push.client_ip:
+    if push.mode != PushMode.PLAIN or not whence:
         return (push.id,)
-    return push.user_id, push.application, push.nas, push.client_ip, push.phone_id, push.detail
+    return push.user_id, push.application, push.nas, whence, push.phone_id, push.detail

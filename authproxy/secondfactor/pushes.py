@@ -61,6 +61,7 @@ class PushRequest:
     nas: str
     login_id: str
     target: Target = ANY_APPROVER
+    whence: str = ""  # AuthRequest.whence
 
 
 @dataclass(frozen=True, slots=True)

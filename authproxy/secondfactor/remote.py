@@ -171,9 +171,9 @@ class RemoteSecondFactor:
 
     async def _out_of_band(self, login: _Login, params: Mapping[str, str]) -> Progress | Refused:
         """Asks the user, or joins the question that they have been asked already for the same login: which it is
-        only if it comes from the same address."""
+        only if it comes from the same address or session."""
         request = login.request
-        key = (login.name, params["factor"], params["device"], request.nas, request.client_ip or request.login_id)
+        key = (login.name, params["factor"], params["device"], request.nas, request.whence or request.login_id)
         shown = dict(params)
         if params["factor"] == Factor.PUSH:
             shown |= self._shown_with_push(login)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from authproxy.radius.packet import MAX_VALUE, attribute, vendor_attribute
 from authproxy.radius.reply import reply_messages
-from authproxy.radius.request import decode_username
+from authproxy.radius.request import decode_username, session_of
 from authproxy.radius.vendors import ClientAddress, read_address
 from tests.radius.door import DICTIONARY
 
@@ -135,3 +135,11 @@ def test_long_message_is_cut_off_after_four_attributes() -> None:
     assert [len(raw) for raw in reply_messages("€" * 1000)] == [2 + 252] * 4
     assert reply_messages("") == []
     assert reply_messages("x" * 254) == [attribute(18, b"x" * 253), attribute(18, b"x")]
+
+
+def test_a_request_sent_anew_is_of_the_same_session_and_another_port_is_another() -> None:
+    alice, port = attribute(1, b"alice"), attribute(5, b"\0\0\0\1")
+    first = session_of([alice, attribute(2, b"x" * 16), port, attribute(80, b"a" * 16), attribute(33, b"1")])
+    anew = session_of([attribute(80, b"b" * 16), alice, port, attribute(2, b"y" * 16), attribute(33, b"2")])
+    other = session_of([alice, attribute(2, b"x" * 16), attribute(5, b"\0\0\0\2")])
+    assert first == anew != other

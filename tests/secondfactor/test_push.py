@@ -51,8 +51,12 @@ def service(tmp_path: Path, clock: Clock) -> Iterator[LocalService]:
     pytest_twisted.blockon(Deferred.fromCoroutine(service.stop()))
 
 
-def ask_push(service: LocalService, client_ip: str = "198.51.100.7", user: str = "alice") -> Deferred[PushEnd]:
-    request = PushRequest(f"US{user.upper()}", user, "vpn", client_ip, "192.0.2.1", "LOGIN")
+def ask_push(
+    service: LocalService, client_ip: str = "198.51.100.7", user: str = "alice", whence: str = ""
+) -> Deferred[PushEnd]:
+    request = PushRequest(
+        f"US{user.upper()}", user, "vpn", client_ip, "192.0.2.1", "LOGIN", whence=whence or client_ip
+    )
     return service.pushes.begin(request)
 
 
@@ -144,6 +148,18 @@ async def test_the_same_login_again_joins_the_pending_push(service: LocalService
     new.cancel()
     with pytest.raises(CancelledError):
         await new
+
+
+@pytest_twisted.ensureDeferred
+async def test_without_an_address_the_session_is_what_logins_have_in_common(service: LocalService) -> None:
+    first, again = (ask_push(service, client_ip="", whence="port 1") for _ in range(2))
+    other = ask_push(service, client_ip="", whence="port 2")
+    mine, others = await pending(service)
+    await service.pushes.decide(mine.id, PushStatus.APPROVED, "test")
+    assert (await first, await again) == (PushStatus.APPROVED, PushStatus.APPROVED)
+    assert not other.called
+    await service.pushes.decide(others.id, PushStatus.DENIED, "test")
+    assert await other is PushStatus.DENIED
 
 
 @pytest_twisted.ensureDeferred
