@@ -70,13 +70,16 @@ class Relay:
 def _listen(request: AuthRequest, conversation: Conversation) -> None:
     """Notes the EAP method that the device speaks, and whether the request's User-Name is bound to it."""
     response = read_response(request.relayed)
-    if response is None or response.method is None:
+    if response is None:
+        return
+    inside = request.username if response.name is None else decode_username(response.name)
+    if inside.casefold() != request.username.casefold():
+        conversation.is_name_bound = False
+    if response.method is None:
         return
     if response.method not in conversation.eap_types[-1:] and len(conversation.eap_types) < MOST_ROUNDS:
         conversation.eap_types.append(response.method)
-    inside = request.username if response.name is None else decode_username(response.name)
-    is_other = inside.casefold() != request.username.casefold()
-    if response.method not in PLAIN_TYPES or is_other:
+    if response.method not in PLAIN_TYPES:
         conversation.is_name_bound = False
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from authproxy.radius.packet import EAP_MESSAGE, attribute
 
 _RESPONSE, _FAILURE = 2, 4
+_IDENTITY = 1
 _NO_METHOD: Final = frozenset((1, 2, 3))  # Identity, Notification, Nak
 _MSCHAPV2: Final = 26
 _MSCHAPV2_RESPONSE = 2
@@ -41,7 +42,7 @@ _NAMES: Final = {
 @dataclass(frozen=True, slots=True)
 class EapResponse:
     """What the client says. ``method`` is the type of a method, None for Identity, Notification and Nak.
-    ``name`` is the one inside an EAP-MSCHAPv2 response, None elsewhere."""
+    ``name`` is the one inside an Identity or an EAP-MSCHAPv2 response, None elsewhere."""
 
     identifier: int
     method: int | None
@@ -53,12 +54,11 @@ def read_response(attributes: Iterable[bytes]) -> EapResponse | None:
     data = b"".join(raw[2:] for raw in attributes if raw[0] == EAP_MESSAGE)
     if len(data) < 4 or data[0] != _RESPONSE:
         return None
+    body = data[5 : int.from_bytes(data[2:4], "big")]
     if len(data) < 5 or data[4] in _NO_METHOD:
-        return EapResponse(data[1], None)
-    if data[4] == _MSCHAPV2:
-        body = data[5 : int.from_bytes(data[2:4], "big")]
-        if body[:1] == bytes((_MSCHAPV2_RESPONSE,)):
-            return EapResponse(data[1], _MSCHAPV2, body[_MSCHAPV2_NAME_AT:])
+        return EapResponse(data[1], None, body if data[4:5] == bytes((_IDENTITY,)) else None)
+    if data[4] == _MSCHAPV2 and body[:1] == bytes((_MSCHAPV2_RESPONSE,)):
+        return EapResponse(data[1], _MSCHAPV2, body[_MSCHAPV2_NAME_AT:])
     return EapResponse(data[1], data[4])
 
 

@@ -308,6 +308,26 @@ async def test_keys_are_encrypted_anew_for_the_appliance(door: RelayDoor) -> Non
     assert b"k" * 8 not in datagram
 
 
+@pytest.mark.parametrize(("identity", "code"), [(b"BOB", ACCESS_ACCEPT), (b"alice", ACCESS_REJECT)])
+@pytest_twisted.ensureDeferred
+async def test_a_name_of_the_device_other_than_the_user_name_is_not_taken_for_it(
+    identity: bytes, code: int
+) -> None:
+    """Some upstream servers check the password of the name that EAP tells, and not the request's."""
+    door = RelayDoor(rule=EapIdentity.INNER)
+    name = attribute(1, b"bob")
+    door.upstreams[0].answer = says(
+        ACCESS_CHALLENGE, [UPSTREAM_STATE, *eap_messages(eap(1, 2, 4, b"\x10" + bytes(16)))]
+    )
+    challenge = await door.ask([name, *eap_messages(eap(2, 1, 1, identity))])
+    door.upstreams[0].answer = says(ACCESS_ACCEPT, eap_messages(eap(3, 2)))
+    md5 = eap_messages(eap(2, 2, 4, b"\x10" + bytes(16)))
+    answer = await door.ask([name, *md5, attribute(24, challenge.all(24)[0])], 2)
+    assert answer.code == code
+    assert door.factor.asked == (["bob"] if code == ACCESS_ACCEPT else [])
+    await door.close()
+
+
 @pytest_twisted.ensureDeferred
 async def test_outer_identity_is_trusted_by_option_only() -> None:
     for rule, code in ((EapIdentity.INNER, ACCESS_REJECT), (EapIdentity.OUTER, ACCESS_ACCEPT)):
