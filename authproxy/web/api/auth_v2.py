@@ -18,7 +18,7 @@ from authproxy.web.api.parameters import Parameters
 from authproxy.web.site import Site
 
 _FACTORS = ("auto", "push", "phone", "sms", "passcode", "prompt")
-_LONGEST_PUSHINFO: Final = 20_000
+_LONGEST_PUSHINFO: Final = 20_000  # bytes
 _MOST_PUSHINFO: Final = 100
 _VERIFICATION_SECONDS: Final = 60
 _DAY: Final = 86_400
@@ -134,6 +134,8 @@ def whence(given: Parameters) -> str:
 def pushinfo(given: Parameters) -> Mapping[str, str]:
     """Decoded once: ``from=login%20portal&domain=example.com``."""
     text = given.text("pushinfo", _LONGEST_PUSHINFO)
+    if len(text.encode()) > _LONGEST_PUSHINFO:
+        raise Refusal(INVALID_PARAMETERS, "pushinfo")
     try:
         return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_PUSHINFO))
     except ValueError:
