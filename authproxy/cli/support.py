@@ -93,6 +93,9 @@ def command(
     from authproxy.support.bundle import Asked
 
     site = _site(config)
+    file = output or Path(_file_name(is_plain=plain))
+    if file.exists():
+        raise ConfigError(f"{file} is there already")
     with ExitStack() as stack:
         to = None if plain else stack.enter_context(_recipient(site, recipient))
         asked = Asked(time.time() - since, login_id, username, pseudonyms)
@@ -100,7 +103,6 @@ def command(
         if to is not None:
             _say(f"encrypting to {to.shown}")
             data = to.encrypt(data)
-    file = output or Path(_file_name(is_plain=plain))
     _write(file, data)
     note = "NOT ENCRYPTED: whoever gets it can read it" if plain else "encrypted"
     click.echo(f"{file}: {len(data)} bytes, {note}")

@@ -171,7 +171,10 @@ class Gathering:
             yield from (entry.value for entry in section.entries if entry.key.startswith("exempt_username"))
 
     def _names(self) -> None:
-        """First: whoever is known is to be found in everything that follows."""
+        """First: whoever is known is to be found in everything that follows. The logs come before the database,
+        which may be what does not work."""
+        log, _ = log_excerpts.lines(log_excerpts.log_files(self._site.log_dir, LOGS[0]), lambda line: True)
+        self.pseudonyms.learn_from("\n".join(log))
         paths = log_excerpts.log_files(self._site.log_dir, "authevents.log")
         events, _ = log_excerpts.lines(paths, lambda line: True)
         self.pseudonyms.learn(log_excerpts.names_in_events(events))

@@ -9,7 +9,7 @@ from authproxy.config.problems import Problem, Severity
 from authproxy.config.values import Checked
 from authproxy.model import JsonValue
 from authproxy.support.findings import Findings, Level
-from authproxy.support.redaction import redacted_section
+from authproxy.support.redaction import redacted_section, without_inline_secrets
 
 FIRST = "Running the authproxy connectivity tool. This may take several minutes..."
 INVALID = "Configuration validation was not successful"
@@ -79,7 +79,7 @@ def as_json(checked: Checked, sections: Sequence[Findings]) -> dict[str, JsonVal
                 "line": problem.line,
                 "section": problem.section,
                 "key": problem.key,
-                "message": problem.render(),
+                "message": without_inline_secrets(problem.render()),
             }
             for problem in checked.problems
         ],
@@ -88,4 +88,5 @@ def as_json(checked: Checked, sections: Sequence[Findings]) -> dict[str, JsonVal
 
 
 def _problem(problem: Problem) -> str:
-    return line(_LEVELS[problem.severity], problem.render())
+    """What was found may be a URL with a password in it."""
+    return line(_LEVELS[problem.severity], without_inline_secrets(problem.render()))

@@ -42,6 +42,12 @@ class Pseudonyms:
         pattern = "|".join(map(re.escape, odd))
         self._phrases = re.compile(rf"(?i)(?<!\w)(?:{pattern})(?!\w)") if odd else None
 
+    def learn_from(self, log: str) -> None:
+        """The names of those whose logins a log tells of, also of who only tried."""
+        self.learn(
+            {found[3] for found in _LINE_NAME.finditer(log)} | {found[2] for found in _USERNAME.finditer(log)}
+        )
+
     def of(self, name: str) -> str:
         """``CORP\\alice`` to ``CORP\\user-...``, ``alice@example.test`` to ``user-...@example.test``."""
         account = _account(name)

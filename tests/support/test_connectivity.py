@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 import pytest_twisted
 import trustme
+from click.testing import CliRunner
 from twisted.internet import reactor
 
+from authproxy.cli import main
 from authproxy.config.settings import RadiusClientSettings, RemoteSettings, Transport, UpstreamHost
 from authproxy.radius.packet import ACCESS_REQUEST, STATUS_SERVER
 from authproxy.secret import Secret
@@ -259,6 +261,15 @@ def test_a_configuration_with_errors_is_exit_status_1_and_nobody_is_reached(conf
     assert any(problem["severity"] == "error" for problem in shown["problems"])
 
 
+def test_a_password_in_a_url_that_can_not_be_used_is_not_shown(config: Path) -> None:
+    gateway = "[telephony]\ngateway=http\nsms_url=https://u:canary-url@sms.example/?key=canary-key&t={nothing}\n"
+    config.write_text(config.read_text() + gateway)
+    for arguments in ((), ("--json",)):
+        done = run(config, *arguments)
+        assert done.returncode == 1 and "sms_url" in done.stdout
+        assert "canary-" not in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("option", ["--syntax-only", "--no-explicit-connectivity-check"])
 def test_only_the_configuration_can_be_checked(config: Path, option: str) -> None:
     done = run(config, option)
@@ -280,9 +291,8 @@ def test_a_port_that_somebody_else_has_is_exit_status_2(config: Path) -> None:
 
 
 def test_a_seed_key_that_does_not_fit_the_database_is_found(config: Path) -> None:
-    daemon_like = [sys.executable, "-m", "authproxy"]
     for words in (["user", "add", "alice"], ["device", "add-totp", "alice"]):
-        subprocess.run([*daemon_like, *words, "--config", str(config)], check=True, capture_output=True)
+        assert CliRunner().invoke(main, [*words, "--config", str(config)]).exit_code == 0
     assert "opens the devices' seeds" in run(config).stdout
     other = base64.b64encode(bytes(range(32))).decode()
     config.write_text(config.read_text().replace(SEED_KEY, other))

@@ -285,6 +285,16 @@ def test_a_broken_configuration_makes_a_bundle_all_the_same(site: Site) -> None:
     assert "canary-" not in str(found)
 
 
+def test_names_are_found_in_the_logs_also_when_the_database_can_not_be_read(site: Site) -> None:
+    (site.state / "authproxy.db").write_bytes(b"no database" * 100)
+    with (site.state / "log/authproxy.log").open("a") as log:
+        log.write("2099-01-01T00:00:00.000+00:00 [warn] bob was here, and CORP\\Alice\n")
+    found = site.bundle()
+    assert not [name for name in ("bob", "alice", "dave") if name in found["logs/authproxy.log"].lower()]
+    manifest = json.loads(found[""])
+    assert {"names", "database figures"} <= {entry["what"] for entry in manifest["left_out"]}
+
+
 # ---------------------------------------------------------------- the other side
 
 
