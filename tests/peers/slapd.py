@@ -4,8 +4,9 @@
         ... 127.0.0.1:peer.port, peer.tls_port, peer.ca_file, peer.service_dn, peer.service_password
 
 ``user0001`` has the password ``pw-0001``, and so on; the ``description`` is for the user's own eyes only. The
-first ten are in cn=vpn; 11 must change the password, 12 is locked, 13's has expired; 14 and 15 share the mail address
-``shared@example.test``. ``jörg`` has the password ``pässwörd``; ``comma`` (``pw-comma``) has a comma in its name.
+first ten are in cn=vpn; 11 must change the password, 12 is locked, 13's has expired; 14 and 15 share the mail
+address ``shared@example.test``. ``jörg`` has the password ``pässwörd``; ``comma`` (``pw-comma``) has a comma in
+its name.
 """
 
 from __future__ import annotations
