@@ -142,7 +142,13 @@ class ApiLogins:
 
     def _to_reach(self, origin: Origin, user: Known, factor: Factor, phone: Phone, call: AuthCall) -> ToReach:
         asking = Asking(
-            user.user_id, user.username, origin.application, origin.client_ip, origin.hostname, origin.login_id
+            user.user_id,
+            user.username,
+            origin.application,
+            origin.client_ip,
+            origin.hostname,
+            origin.login_id,
+            whence=origin.client_ip,
         )
         target = Target(phone.id, phone.label, detail=push_detail(call))
         if factor is Factor.PUSH and call.txid:

@@ -265,7 +265,9 @@ async def test_two_approvers_at_once_one_decides(service: LocalService) -> None:
 
 def to_phone(service: LocalService, phone_id: str, **target: Any) -> PushRequest:
     asked = Target(phone_id, "your phone", **target)
-    return PushRequest("USALICE", "alice", "vpn", "198.51.100.7", "192.0.2.1", "LOGIN", asked)
+    return PushRequest(
+        "USALICE", "alice", "vpn", "198.51.100.7", "192.0.2.1", "LOGIN", asked, whence="198.51.100.7"
+    )
 
 
 @pytest_twisted.ensureDeferred
