@@ -49,25 +49,25 @@ class SyslogLine:
     def __init__(self) -> None:
         self._settings: SyslogSettings | None = None
         self._sender: SyslogSender | None = None
-        self._lost_before = 0
+        self._lost_by: list[SyslogSender] = []
 
     def use(self, settings: SyslogSettings | None) -> SyslogSender | None:
-        """Raises ConfigError: then all is as before."""
+        """Raises ConfigError: then all is as before. Waits for nothing: the sender before ends by itself."""
         if settings != self._settings:
             sender = SyslogSender(settings) if settings is not None else None
-            self.close()
+            self.close(0)
             self._settings, self._sender = settings, sender
             if sender is not None:
+                self._lost_by.append(sender)
                 sender.start()
         return self._sender
 
     @property
     def lost(self) -> int:
-        return self._lost_before + (self._sender.lost if self._sender else 0)
+        return sum(sender.lost for sender in self._lost_by)
 
-    def close(self) -> None:
-        """Waits a moment for what is still to be sent."""
+    def close(self, seconds: float = 2.0) -> None:
+        """Waits as long for what is still to be sent."""
         if self._sender is not None:
-            self._sender.stop()
-            self._lost_before += self._sender.lost
+            self._sender.stop(seconds)
             self._settings = self._sender = None

@@ -52,6 +52,7 @@ class Receiver:
         self._listening = socket.create_server(("127.0.0.1", port))
         self.port: int = self._listening.getsockname()[1]
         self._open: list[socket.socket] = []
+        self.connections: list[tuple[str, int]] = []
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
@@ -73,7 +74,7 @@ class Receiver:
     def _accept(self) -> None:
         while True:
             try:
-                opened, _ = self._listening.accept()
+                opened, peer = self._listening.accept()
             except OSError:
                 return
             if self._context is not None:
@@ -83,6 +84,7 @@ class Receiver:
                     opened.close()
                     continue
             self._open.append(opened)
+            self.connections.append(peer)
             threading.Thread(target=self._read, args=(opened,), daemon=True).start()
 
     def _read(self, opened: socket.socket) -> None:
