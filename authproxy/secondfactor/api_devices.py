@@ -13,6 +13,8 @@ from authproxy.secondfactor.menu import menu_text
 from authproxy.secondfactor.prompts import menu_lines, option
 from authproxy.secondfactor.reach import OUT_OF_BAND, Lines, Phone, can, first_choice, masked
 
+_LONGEST_PROMPT = 500  # bytes; PAM takes 511, and a colon follows
+
 
 def api_devices(
     known: Known, factors: Sequence[Factor], lines: Lines, generators: Collection[str]
@@ -52,15 +54,22 @@ def _token(device: Device) -> ApiDevice:
 def text_menu(
     known: Known, factors: Sequence[Factor], lines: Lines, is_verified: bool = False
 ) -> tuple[str, dict[str, str]]:
-    """The prompt, and what its numbers stand for; ``default`` is what needs nothing typed, if anything does."""
+    """The prompt, and what its numbers stand for; ``default`` is what needs nothing typed, if anything does. What
+    doesn't fit into a message of PAM is left out at the end; it can still be typed (``sms3``)."""
+    takes_passcode = Factor.PASSCODE in factors
     shown = menu_lines(known.phones, factors, lines, has_approver=False)
     options = [option(line, phone, known.hint(line.factor, line.phone_id)) for line, phone in shown]
+    text = menu_text(known.username, options, takes_passcode)
+    while len(text.encode()) > _LONGEST_PROMPT:
+        options.pop()
+        text = menu_text(known.username, options, takes_passcode)
     words = {
-        str(position): word(line.factor, line.number, is_verified) for position, (line, _) in enumerate(shown, 1)
+        str(position): word(line.factor, line.number, is_verified)
+        for position, (line, _) in enumerate(shown[: len(options)], 1)
     }
     first = first_choice(known.phones, factors, lines)
     if first is not None and first.factor is not None:
         words["default"] = word(first.factor, first.number, is_verified)
     elif words:
         words["default"] = words["1"]
-    return menu_text(known.username, options, Factor.PASSCODE in factors), words
+    return text, words

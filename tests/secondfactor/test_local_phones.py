@@ -423,7 +423,9 @@ async def test_who_can_enroll_is_shown_where_and_goes_on_afterwards(tmp_path: Pa
         prompt = await begin(service, None, name, can_prompt=True, can_enroll=True)
         assert isinstance(prompt, Prompt)
         (ticket,) = re.findall(r"https://mfa\.example/enroll/(\S+)", prompt.text)
-        assert service.links.read(ticket) == name.removeprefix("CORP\\")
+        read = service.links.read(ticket)
+        assert read is not None
+        assert read.username == name.removeprefix("CORP\\")
     prompt = await begin(service, None, can_prompt=True, can_enroll=True)
     service.add_phone(user)
     menu = await answer(service, prompt, "OK")

@@ -147,7 +147,9 @@ async def test_preauth_says_who_needs_no_factor_and_who_can_not_get_in(api: Api)
     assert all(each.message for each in found.values())
     for name in ("erin", "nobody"):
         url = found[name].enroll_portal_url
-        assert api.service.links.read(url.removeprefix("https://mfa.example/enroll/")) == name
+        ticket = api.service.links.read(url.removeprefix("https://mfa.example/enroll/"))
+        assert ticket is not None
+        assert ticket.username == name
     recorded = [(login.username, login.result, login.section) for login in api.logins()]
     assert recorded == [("frank", "reject", "ssh"), ("dave", "reject", "ssh"), ("carol", "accept", "ssh")]
     assert [login.username for login in api.told] == ["carol", "dave", "frank"]
