@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import re
 import subprocess
@@ -17,12 +16,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from authproxy.cli.bundle_view import extract, printable, read_bundle, show_file, show_list, write_private
 from authproxy.errors import AuthproxyError, ConfigError
 
 if TYPE_CHECKING:
-    from authproxy.support.archive import Opened
-    from authproxy.support.bundle import Site
     from authproxy.support.recipient import Recipient
+    from authproxy.support.site import Site
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -103,7 +102,7 @@ def command(
         if to is not None:
             _say(f"encrypting to {to.shown}")
             data = to.encrypt(data)
-    _write(file, data)
+    write_private(file, data)
     note = "NOT ENCRYPTED: whoever gets it can read it" if plain else "encrypted"
     click.echo(f"{file}: {len(data)} bytes, {note}")
 
@@ -126,18 +125,18 @@ def show(file: Path, wanted: str | None, directory: Path | None, as_json: bool) 
     """
     from authproxy.support.archive import unpack
 
-    opened = unpack(_read_bundle(file))
+    opened = unpack(read_bundle(file))
     if wanted is not None:
-        _print(opened, wanted)
+        show_file(opened, wanted)
     elif as_json:
         told = {"manifest": opened.manifest, "files": [*opened.files], "problems": [*opened.problems]}
         click.echo(json.dumps(told, ensure_ascii=False))
     else:
-        _list(opened)
+        show_list(opened)
     if directory is not None:
-        _extract(opened, directory)
+        extract(opened, directory)
     for problem in opened.problems:
-        click.echo(f"authproxy: {_printable(problem)}", err=True)
+        click.echo(f"authproxy: {printable(problem)}", err=True)
     sys.exit(1 if opened.problems else 0)
 
 
@@ -170,7 +169,7 @@ def _site(config: Path | None) -> Site:
     from authproxy.cli.opening import open_configuration
     from authproxy.config import ini, locate
     from authproxy.config.build import examine
-    from authproxy.support.bundle import Site
+    from authproxy.support.site import Site
 
     path = locate.find(config)
     checked = examine(path)
@@ -259,65 +258,3 @@ def _file_name(*, is_plain: bool) -> str:
     host = re.sub(r"[^A-Za-z0-9-]", "-", platform.node()) or "host"
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     return f"authproxy-support-{host}-{stamp}.tar.gz" + ("" if is_plain else ".gpg")
-
-
-def _write(file: Path, data: bytes) -> None:
-    """A new file, for this user only from its first byte on."""
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(data)
-    except OSError as error:
-        raise ConfigError(f"can't write {file}: {error.strerror}") from None
-
-
-# ---------------------------------------------------------------- opening
-
-
-def _read_bundle(file: Path) -> bytes:
-    from authproxy.support.recipient import decrypted
-
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"can't read {file}: {error.strerror}") from None
-    return data if data.startswith(b"\x1f\x8b") else decrypted(data)
-
-
-def _list(opened: Opened) -> None:
-    for key, value in opened.manifest.items():
-        if isinstance(value, str | int):
-            click.echo(f"{_printable(key):12} {_printable(str(value))}")
-    for name, data in opened.files.items():
-        click.echo(f"{len(data):>12} {name}")
-    left_out = opened.manifest.get("left_out")
-    for entry in left_out if isinstance(left_out, list) else []:
-        if isinstance(entry, dict):
-            click.echo(
-                f"{'left out':>12} {_printable(str(entry.get('what')))}: {_printable(str(entry.get('why')))}"
-            )
-
-
-def _print(opened: Opened, wanted: str) -> None:
-    """Without control characters: what is in a log came from the network."""
-    if wanted not in opened.files:
-        raise ConfigError(f"there is no {wanted!r} in the bundle; there are: {', '.join(opened.files)}")
-    for line in opened.files[wanted].decode("utf-8", "backslashreplace").splitlines():
-        click.echo(_printable(line))
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() or char == "\t" else f"\\x{ord(char):02x}" for char in text)
-
-
-def _extract(opened: Opened, directory: Path) -> None:
-    """Into a directory that was not there before: nothing is overwritten, no link is followed."""
-    try:
-        directory.mkdir(mode=0o700)
-        for name, data in opened.files.items():
-            file = directory / name
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _write(file, data)
-    except OSError as error:
-        raise ConfigError(f"can't extract to {directory}: {error.strerror}") from None
-    click.echo(f"{len(opened.files)} files were written to {directory}")
