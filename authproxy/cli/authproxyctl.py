@@ -19,12 +19,14 @@ import click
 
 import authproxy
 from authproxy.config.build import key_places
-from authproxy.config.locate import find
+from authproxy.config.locate import SYSTEM_WIDE, find
 from authproxy.errors import AuthproxyError
+from authproxy.running.control import NAME
 from authproxy.running.talk import NoAnswer, NotRunning, Talk, call, is_alive
 
 # What `status` ends with, as the Linux Standard Base has it for init scripts.
 RUNNING, DEAD, NOT_RUNNING, UNKNOWN = 0, 1, 3, 4
+_STATE = Path("/var/lib")  # where the units' state is
 _START_SECONDS = 120.0
 _RELOAD_SECONDS = 120.0
 _STOP_SECONDS = 30.0
@@ -44,7 +46,15 @@ class Instance:
         return find(self._config).absolute()
 
     def call(self) -> Talk:
-        return call(key_places(self.path).state_dir)
+        """Raises NotRunning."""
+        path = self.path
+        try:
+            return call(key_places(path).state_dir)
+        except NotRunning:
+            of_unit = _STATE / ("authproxy" if path.stem == "authproxy" else f"authproxy-{path.stem}")
+            if path.parent != SYSTEM_WIDE.parent or not (of_unit / NAME).exists():
+                raise
+            return call(of_unit)  # systemd has told the daemon, but not us, where that is
 
     def show(self, shown: Shown) -> None:
         click.echo(json.dumps(shown, ensure_ascii=False) if self._as_json else str(shown["text"]))

@@ -36,6 +36,10 @@ def command(config: Path | None) -> None:
 
 
 def _run(config: Path | None) -> None:
+    from authproxy.running.inheritance import Inheritance
+
+    inheritance = Inheritance.take()  # before Twisted is there, which takes away what systemd says in the environment
+
     from twisted.internet import asyncioreactor
 
     reactor = asyncioreactor.AsyncioSelectorReactor()
@@ -46,7 +50,7 @@ def _run(config: Path | None) -> None:
     from authproxy.running.daemon import Daemon
 
     _open_more_files()
-    daemon = Daemon.open(config, reactor)
+    daemon = Daemon.open(config, inheritance, reactor)
     main = daemon.opened.settings.main
 
     def ready(text: str) -> None:

@@ -79,9 +79,8 @@ class Daemon:
         self._watchdog = Watchdog(self._notify, self._problem, self._told, reactor)
 
     @classmethod
-    def open(cls, config: Path | None, reactor: Reactor) -> Daemon:
+    def open(cls, config: Path | None, inheritance: Inheritance, reactor: Reactor) -> Daemon:
         """Raises AuthproxyError; a daemon that was to be replaced has been told then, and goes on."""
-        inheritance = Inheritance.take()
         try:
             opened = open_configuration(config)
             settings = opened.settings
