@@ -3,7 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from console import Console
+
+from tests.cli.console import Console
 
 
 @pytest.fixture

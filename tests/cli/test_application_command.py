@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from console import Console
 
 from authproxy.cli import COMMANDS, main
+from tests.cli.console import Console
 
 
 def test_sections_that_use_the_service_are_applications(console: Console) -> None:

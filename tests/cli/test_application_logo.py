@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import segno
-from console import Console
 
 from authproxy.secondfactor.logo import LARGEST
+from tests.cli.console import Console
 
 
 def png(directory: Path, text: str = "a logo") -> Path:

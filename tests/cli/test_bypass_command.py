@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
-from console import Console
+
+from tests.cli.console import Console
 
 
 @pytest.fixture

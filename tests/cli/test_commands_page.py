@@ -11,12 +11,12 @@ from pathlib import Path
 import click
 import pytest
 import segno
-from console import Console
 
 from authproxy.cli import main
 from authproxy.secondfactor.passcode import hotp
 from authproxy.store.tables import logins, pushes, telephony
 from tests.cli.commands_page import documented_keys, keys, sections
+from tests.cli.console import Console
 
 SEED = b"12345678901234567890"
 

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from console import Console
 
 from authproxy.store import tables
+from tests.cli.console import Console
 
 
 @pytest.fixture

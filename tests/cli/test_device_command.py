@@ -7,10 +7,10 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-from console import Console
 
 from authproxy.secondfactor.passcode import hotp
 from authproxy.store.tables import devices
+from tests.cli.console import Console
 
 NEW_KEYS = {"device_id", "username", "name", "secret", "uri"}
 DEVICE_KEYS = {

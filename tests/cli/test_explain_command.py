@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from console import Console
 
 from authproxy.store.tables import logins
+from tests.cli.console import Console
 
 STEPS = [
     ["primary", "ok", "CN=Alice", 0.0123],

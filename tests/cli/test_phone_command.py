@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from console import Console
 
 from authproxy.store.tables import devices, phone_apps, pushes
+from tests.cli.console import Console
 
 PHONE_KEYS = {
     "phone_id", "users", "number", "extension", "name", "type", "platform", "activated", "activated_at",

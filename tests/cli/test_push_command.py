@@ -6,10 +6,10 @@ import socket
 import time
 
 import pytest
-from console import Console
 
 from authproxy.secondfactor.wakeup import socket_path
 from authproxy.store.tables import pushes
+from tests.cli.console import Console
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from console import Console
 
 from authproxy.store.tables import telephony
+from tests.cli.console import Console
 
 
 def insert(console: Console, at: float, user_id: str, digits: str, cost: float = 1.0) -> None:

@@ -7,9 +7,9 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from console import Console
 
 from authproxy.secondfactor.passcode import hotp, step_at
+from tests.cli.console import Console
 
 SEED = b"12345678901234567890"
 HEX = SEED.hex()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from console import Console
 
 from authproxy.store.tables import pushes
+from tests.cli.console import Console
 
 USER_KEYS = {
     "user_id", "username", "display_name", "aliases", "email", "status", "locked_out", "groups", "devices",

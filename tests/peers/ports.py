@@ -11,18 +11,22 @@ _FIRST, _SPAN, _MOST_PROCESSES = 10_000, 5_000, 4
 _offsets = count()
 
 
-def free_port(kind: int = socket.SOCK_DGRAM, address: str = "127.0.0.1") -> int:
-    """A port of this process that nobody listens on, for UDP (``SOCK_DGRAM``) or TCP (``SOCK_STREAM``)."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+def free_port(_kind: int = socket.SOCK_DGRAM, address: str = "127.0.0.1") -> int:
+    """A port of this process that nobody listens on, neither in UDP nor in TCP: it serves for either kind."""
     for _ in range(_SPAN):
         port = _own_first() + next(_offsets) % _SPAN
-        with socket.socket(family, kind) as probe:
-            try:
-                probe.bind((address, port))
-            except OSError:
-                continue
+        if all(_is_free(address, port, each) for each in (socket.SOCK_DGRAM, socket.SOCK_STREAM)):
             return port
     raise AssertionError("no port is free")
+
+
+def _is_free(address: str, port: int, kind: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind) as probe:
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+    return True
 
 
 def _own_first() -> int:

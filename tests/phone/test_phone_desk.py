@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
-from desks import LIFE, NOW, Desks, refused
 
 from authproxy.secondfactor.phone_api import Answer, Claim, Contact, Why
 from authproxy.secondfactor.phones import delete_phone, find_phone
 from authproxy.secondfactor.pushes import PushMode, PushStatus
 from authproxy.secondfactor.users import change_user
+from tests.phone.desks import LIFE, NOW, Desks, refused
 from tests.phone.webphone import WebPhone, tampered, totp
 
 SUBSCRIPTION = (

@@ -13,7 +13,6 @@ import pytest
 import pytest_twisted
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from desks import BASE_URL, NOW, Desks
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,6 +37,7 @@ from authproxy.secondfactor.pipush_text import (
 from authproxy.secondfactor.pushes import PushMode, PushStatus
 from authproxy.web.phone.pipush import read_fields
 from tests.phone.authenticator import Authenticator
+from tests.phone.desks import BASE_URL, NOW, Desks
 from tests.phone.phonehost import PhoneHost
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "vectors/pipush.json").read_text("utf-8"))

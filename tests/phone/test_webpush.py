@@ -12,16 +12,16 @@ import http_ece
 import pytest
 import pytest_twisted
 from cryptography.hazmat.primitives.asymmetric import ec
-from desks import Desks
 from hypothesis import given
 from hypothesis import strategies as st
-from pushservice import PushService, base64url, octets, push_service, verified_token
 
 from authproxy.messaging.webpush import GuardedResolver, RefusedAddress, WebPush
 from authproxy.messaging.webpush_cipher import Recipient, encrypt
 from authproxy.messaging.webpush_hosts import PushHosts, is_public
 from authproxy.messaging.webpush_vapid import Vapid, new_key
+from tests.phone.desks import Desks
 from tests.phone.phonehost import PhoneHost
+from tests.phone.pushservice import PushService, base64url, octets, push_service, verified_token
 
 # RFC 8291, Appendix A
 _PLAINTEXT = b"When I grow up, I want to be a watermelon"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
-from local_service import LocalService
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
@@ -15,6 +14,7 @@ from authproxy.errors import SecretError
 from authproxy.secondfactor import applications
 from authproxy.secondfactor.applications import Applications, Keys
 from authproxy.secondfactor.seeds import SeedBox
+from tests.secondfactor.local_service import LocalService
 
 SEEDS = SeedBox(bytes(32))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from local_service import NOW, Moment
 
 from authproxy.secondfactor.enroll_links import VALID_SECONDS, EnrollLinks
 from authproxy.secondfactor.seeds import SeedBox
+from tests.secondfactor.local_service import NOW, Moment
 
 
 def links(now: Moment, key: bytes = bytes(32)) -> EnrollLinks:

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from local_service import ACCESS_DENIED, FACTORS, LocalService, ask, request, totp, who
 from twisted.internet.defer import CancelledError, Deferred
 
 from authproxy.model import AUTO, Allowed, Choice, Factor, Prompt, Reason, Refused, Typed, Verdict
 from authproxy.secondfactor.pushes import PushStatus
 from authproxy.secondfactor.wording import APPEND_PASSCODE, USE_PASSCODE
+from tests.secondfactor.local_service import ACCESS_DENIED, FACTORS, LocalService, ask, request, totp, who
 
 ONLY_PASSCODE = (Factor.PASSCODE,)
 

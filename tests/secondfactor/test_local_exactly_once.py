@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
-from local_service import SEED, LocalService, enter, refused, totp
 from twisted.internet.defer import Deferred, gatherResults
 
 from authproxy.errors import StoreUnavailable
 from authproxy.model import Allowed, Reason, Refused
 from authproxy.secondfactor.passcode import hotp
+from tests.secondfactor.local_service import SEED, LocalService, enter, refused, totp
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ IN_A_PROCESS = """
     asyncioreactor.install()
     from twisted.internet import reactor
     from twisted.internet.defer import Deferred, gatherResults
-    from local_service import LocalService, ask, request, who
+    from tests.secondfactor.local_service import LocalService, ask, request, who
     from authproxy.errors import StoreUnavailable
     from authproxy.model import Allowed
 

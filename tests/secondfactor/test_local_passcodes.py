@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
-from local_service import NOW, SEED, STEP, LocalService, enter, refused, totp
 from twisted.internet.defer import Deferred
 
 from authproxy.model import Allowed, Factor, Reason
 from authproxy.secondfactor.passcode import hotp
+from tests.secondfactor.local_service import NOW, SEED, STEP, LocalService, enter, refused, totp
 
 
 @pytest.fixture

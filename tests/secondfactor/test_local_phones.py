@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from local_service import ACCESS_DENIED, LocalService, request, totp, who
 from twisted.internet.defer import Deferred
 
 from authproxy.model import (
@@ -30,6 +29,7 @@ from authproxy.model import (
 from authproxy.secondfactor.gateways import CallEnd, TextEnd
 from authproxy.secondfactor.pushes import PushStatus
 from authproxy.secondfactor.wording import SMS_SENT, USE_PASSCODE
+from tests.secondfactor.local_service import ACCESS_DENIED, LocalService, request, totp, who
 
 EVERY = (Factor.PUSH, Factor.PHONE, Factor.PASSCODE, Factor.SMS)
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from local_service import NOW, LocalService
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.task import Clock, deferLater
@@ -36,6 +35,7 @@ from authproxy.secondfactor.pushes import (
     pending_pushes,
 )
 from authproxy.secondfactor.wakeup import listen, poke, socket_path
+from tests.secondfactor.local_service import NOW, LocalService
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
-from local_service import LocalService, request, totp
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
@@ -20,6 +19,7 @@ from authproxy.store.journal import StoreJournal, find_logins
 from authproxy.store.memory import MemoryChallenges
 from authproxy.store.statements import Connection
 from authproxy.typed import WholeFactor
+from tests.secondfactor.local_service import LocalService, request, totp
 
 
 class Doubtful:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
-from local_service import LocalService, ask, request, totp, who
 from twisted.internet.defer import Deferred
 
 from authproxy.model import SUCCESS, Allowed, Choice, Factor, Prompt, Reason, Refused, SecondFactor, Verdict
@@ -16,6 +15,7 @@ from authproxy.secondfactor.memory import MemorySecondFactor, MemoryUser
 from authproxy.secondfactor.pushes import PushStatus
 from tests.remote.fake_cloud import FakeCloud, FakeUser, device
 from tests.remote.remote_site import RemoteSite
+from tests.secondfactor.local_service import LocalService, ask, request, totp, who
 
 
 @dataclass

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
-from local_service import NOW, SEED, LocalService, enter, refused
 from twisted.internet.defer import Deferred
 
 from authproxy.model import Allowed, Reason
@@ -19,6 +18,7 @@ from authproxy.secondfactor.seeds import SeedBox
 from authproxy.secondfactor.token_rows import NewToken
 from authproxy.secondfactor.tokens import Token, find_token
 from authproxy.secondfactor.users import find_user
+from tests.secondfactor.local_service import NOW, SEED, LocalService, enter, refused
 
 BOX = SeedBox(bytes(32))
 HOTP = NewToken(2, "100", "hotp", 6, SEED, 5, 30, "CORP\\Alice")

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from local_service import LocalService, totp
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
@@ -25,6 +24,7 @@ from authproxy.secondfactor.pushes import PushStatus
 from authproxy.secondfactor.transactions import Transactions
 from authproxy.store.engine import Database
 from authproxy.store.journal import StoreJournal, find_logins
+from tests.secondfactor.local_service import LocalService, totp
 
 ALICE = Who("alice")
 PUSH = AuthCall("push", device="auto", ip_address="198.51.100.7", hostname="db1")

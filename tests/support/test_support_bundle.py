@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import trustme
 from click.testing import CliRunner, Result
-from keyring import Keyring, keyring
 
 from authproxy.cli.support import command
 from authproxy.store.engine import Database
@@ -21,6 +20,7 @@ from authproxy.store.tables import logins, users
 from authproxy.support import archive
 from authproxy.support.archive import Collected
 from authproxy.support.scrubber import Scrubber
+from tests.support.keyring import Keyring, keyring
 
 ADDRESS = "desk@support.example"
 SEED_KEY = base64.b64encode(b"canary-of-the-seed-key-32-bytes!").decode()
