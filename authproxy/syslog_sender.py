@@ -19,6 +19,7 @@ from authproxy.syslog_message import LARGEST_DATAGRAM, framed, shortened
 MOST_WAITING: Final = 10_000
 _TIMEOUT: Final = 10.0  # to connect, and to get one message away
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+_GOODBYE: Final = 1.0
 _COMPLAIN_EVERY: Final = 60.0
 
 
@@ -95,6 +96,7 @@ class SyslogSender:
         with self._has_news:
             self.lost += len(self._waiting)
             self._waiting.clear()
+        self._say_goodbye()
         self._drop_connection()
 
     def _next(self) -> bytes | None:
@@ -134,6 +136,13 @@ class SyslogSender:
         except BaseException:
             plain.close()
             raise
+
+    def _say_goodbye(self) -> None:
+        """RFC 5425 4.4: so that the server knows that nothing was cut off."""
+        if isinstance(self._socket, ssl.SSLSocket):
+            with suppress(OSError, ValueError):
+                self._socket.settimeout(_GOODBYE)
+                self._socket.unwrap()
 
     def _drop_connection(self) -> None:
         opened, self._socket = self._socket, None

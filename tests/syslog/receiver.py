@@ -44,7 +44,7 @@ class Message:
 
 
 class Receiver:
-    """``messages`` as they came. ``hang_up`` ends the connections that are open."""
+    """``messages`` as they came; ``ends``: how clients left. ``hang_up`` ends the connections that are open."""
 
     def __init__(self, context: ssl.SSLContext | None = None, port: int = 0) -> None:
         self.messages: queue.Queue[bytes] = queue.Queue()
@@ -52,6 +52,7 @@ class Receiver:
         self._listening = socket.create_server(("127.0.0.1", port))
         self.port: int = self._listening.getsockname()[1]
         self._open: list[socket.socket] = []
+        self.ends: list[str] = []
         self.connections: list[tuple[str, int]] = []
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
@@ -79,7 +80,7 @@ class Receiver:
                 return
             if self._context is not None:
                 try:
-                    opened = self._context.wrap_socket(opened, server_side=True)
+                    opened = self._context.wrap_socket(opened, server_side=True, suppress_ragged_eofs=False)
                 except OSError:
                     opened.close()
                     continue
@@ -92,8 +93,9 @@ class Receiver:
             try:
                 while length := _count(stream):
                     self.messages.put(stream.read(length))
+                self.ends.append("properly")
             except (OSError, ValueError):
-                return
+                self.ends.append("cut off")
 
 
 def _count(stream: object) -> int:

@@ -88,6 +88,8 @@ def test_messages_arrive_over_tls(sending: Sending, context: ssl.SSLContext, aut
     sender.send(event("sealed"))
     sender.send(event("and again"))
     assert [receiver.next().text, receiver.next().text] == ["sealed", "and again"]
+    sender.stop()
+    until(lambda: receiver.ends == ["properly"])
     receiver.close()
 
 
