@@ -44,14 +44,15 @@ WEB = (
     Option(
         "webpush_hosts",
         kind.NAMES,
-        "push services of browsers to which alone notifications are sent, wherever they are; .example.com stands for "
-        "all hosts below it",
+        "push services of browsers to which alone notifications are sent, wherever they are; .example.com stands "
+        "for all hosts below it",
         default_note="any host on the Internet",
     ),
     Option(
         "geoip_file",
         kind.PATH,
-        "database in MaxMind's format (.mmdb) that tells phones where a login comes from; needs the package maxminddb",
+        "database in MaxMind's format (.mmdb) that tells phones where a login comes from; needs the package "
+        "maxminddb",
         default_note="none",
     ),
     Option(

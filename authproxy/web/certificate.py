@@ -26,8 +26,8 @@ _YEARS: Final = 10
 
 
 class WebCertificate:
-    """``context`` is one for all connections; each handshake uses what was loaded last. ``fingerprint``: SHA-256, as
-    browsers show it. ``expires``: when the first certificate of the chain does, in epoch seconds."""
+    """``context`` is one for all connections; each handshake uses what was loaded last. ``fingerprint``: SHA-256,
+    as browsers show it. ``expires``: when the first certificate of the chain does, in epoch seconds."""
 
     def __init__(self, chain: Path, key: Path) -> None:
         """PEM files; one may hold both. Raises ConfigError when they can't be used."""
