@@ -92,9 +92,13 @@ class StandIn:
         self._gone.set()
         self._server.shutdown()
         self._server.server_close()
+        self.settle()
+        assert self.problems == [], self.problems
+
+    def settle(self) -> None:
+        """What it began has been told to its end."""
         for thread in self._threads:
             thread.join(PATIENCE)
-        assert self.problems == []
 
     def wait(self, count: int) -> list[Received]:
         """All requests, once there are ``count`` of them."""
