@@ -140,6 +140,16 @@ class ApiHost:
             codes, _ = create_codes(connection, self.users[name], self.seeds, uses=uses)
         return codes[0]
 
+    def add_app(self, name: str) -> None:
+        """A phone that takes pushes."""
+        with self.database.writing() as connection:
+            phone = add_phone(connection, self.users[name])
+            connection.execute(
+                tables.phone_apps.insert().values(
+                    phone_id=phone.id, kind="web", serial=phone.id, public_key=b"key", created=time.time()
+                )
+            )
+
     def unlock(self) -> None:
         with self.database.writing() as connection:
             connection.execute(tables.users.update().values(failures=0, locked_until=None))

@@ -158,6 +158,6 @@ async def test_a_user_at_fault_is_never_an_http_error(web: TwinWeb) -> None:
         {"user": "álice"},
     ):
         assert (await called(v1, web, "preauth.bson", given))[0] == 200
-    for word in ("99", "push2", "verified_push1", "x" * 250, "\x07", "é"):
+    for word in ("", " ", "99", "push2", "verified_push1", "x" * 250, "\x07", "é"):
         given = {"user": "alice", "factor": "auto", "auto": word, "async": "0"}
         assert (await called(v1, web, "auth.bson", given))[0] == 200

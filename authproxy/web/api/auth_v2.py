@@ -116,7 +116,7 @@ def _call(given: Parameters) -> AuthCall:
         factor,
         device=given.text("device"),
         passcode=given.required("passcode") if factor == "passcode" else "",
-        word=given.required("prompt") if factor == "prompt" else "",
+        word=given.typed("prompt") if factor == "prompt" else "",
         txid=given.text("txid"),
         ip_address=whence(given),
         hostname=given.text("hostname"),

@@ -65,6 +65,12 @@ class Parameters:
             raise Refusal(MISSING_PARAMETERS, name)
         return value
 
+    def typed(self, name: str) -> str:
+        """What a user typed: it has to be there, but users also type nothing."""
+        if not self.is_given(name):
+            raise Refusal(MISSING_PARAMETERS, name)
+        return self.text(name)
+
     def flag(self, name: str) -> bool:
         """False if not given."""
         match self._values.get(name):

@@ -100,7 +100,7 @@ def _factor_and_word(given: Parameters) -> tuple[str, str]:
     """``factor=push`` with ``phone=phone2`` is the word ``push2``."""
     factor = given.required("factor").lower()
     if factor == "auto":
-        return "prompt", given.required("auto")
+        return "prompt", given.typed("auto")
     if factor == "passcode":
         return factor, ""
     number = given.text("phone").lower().removeprefix("phone")
