@@ -38,7 +38,7 @@ def command(config: Path | None) -> None:
 def _run(config: Path | None) -> None:
     from authproxy.running.inheritance import Inheritance
 
-    inheritance = Inheritance.take()  # before Twisted is there, which takes away what systemd says in the environment
+    inheritance = Inheritance.take()  # Twisted, once loaded, takes it out of the environment
 
     from twisted.internet import asyncioreactor
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from authproxy.errors import AuthproxyError
 from authproxy.running.control import NAME, short
 
-_ANSWER_SECONDS = 10.0
+_ANSWER_SECONDS = 5.0
 
 
 class NotRunning(AuthproxyError):
