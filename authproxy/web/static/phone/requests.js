@@ -80,10 +80,11 @@ class Card {
 
   facts() {
     const { push } = this;
-    const { type, display_username, hostname, location, pushinfo, ...rest } = push.detail;
+    const { type, display_username, hostname, pushinfo } = push.detail;
     return element("dl", {},
       ...fact("User", display_username || push.username),
       ...fact("Application", push.application, "strong"),
+      ...fact("Request", type === "Test" ? "" : type),
       ...fact("From", push.client_ip || "address not known"),
       ...fact("Place", push.location),
       ...fact("Host", hostname),
