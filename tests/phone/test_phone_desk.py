@@ -101,6 +101,20 @@ async def test_enrollment_without_a_phone_adds_one(desks: Desks) -> None:
     assert desks.value("SELECT count(*) FROM phone_users") == 2
 
 
+@pytest_twisted.ensureDeferred
+async def test_of_two_who_enroll_the_same_user_only_the_first_gets_a_phone(desks: Desks) -> None:
+    """Somebody who knew the password before the user had a device may have opened a link, and waited."""
+    codes = []
+    for _ in range(2):
+        codes.append(desks.code())
+        desks.change("UPDATE activations SET phone_id = NULL, kind = 'enroll'")
+    await desks.claim(WebPhone(), codes[0])
+    late = WebPhone()
+    claim = Claim(codes[1], late.public_key)
+    assert await refused(desks.desk.claim(late.signed("claim", now=desks.now), claim)) is Why.BAD_CODE
+    assert desks.value("SELECT count(*) FROM phone_apps") == 1
+
+
 # ---------------------------------------------------------------- answers
 
 
