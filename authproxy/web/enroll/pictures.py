@@ -10,7 +10,7 @@ _QUIET = 4  # modules around it, ISO/IEC 18004 6.3.8
 
 
 def inline(text: str, title: str) -> str:
-    """An SVG for a page, with a light ground of its own also where the page is dark. ``title`` is escaped in it."""
+    """An SVG for a page, with a light ground of its own also where the page is dark; ``title`` is escaped."""
     code = segno.make(text, error="m")
     svg = code.svg_inline(scale=4, border=_QUIET, dark="#000", light="#fff", title=title, omitsize=True)
     return str(svg).replace("<svg ", '<svg role="img" ', 1)
