@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -26,7 +25,6 @@ from authproxy.web.rates import Rates
 from authproxy.web.refusals import Refusals
 from authproxy.web.source import bucket, source_of
 
-FOLDER: Final = pages.STATIC
 Asked = Callable[[str], Awaitable[Stage]]
 Shows = Callable[[Request, Stage], Response]
 
@@ -41,7 +39,7 @@ def routes(enrolling: EnrollApi, rates: Rates, refusals: Refusals) -> list[Route
         return _picture(enrolling, request.query_params.get("value", ""))
 
     return [
-        *(Route(f"/enroll/{path.name}", AppFile.read(path), methods=["GET"]) for path in FOLDER.iterdir()),
+        *(Route(f"/enroll/{path.name}", AppFile.read(path), methods=["GET"]) for path in pages.STATIC.iterdir()),
         Route("/enroll/{ticket}", leads(enrolling.look, _shown), methods=["GET"]),
         Route("/enroll/{ticket}/begin", leads(enrolling.begin, _begun), methods=["POST"]),
         Route("/enroll/{ticket}/stage", leads(enrolling.look, _told), methods=["GET"]),
