@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.enroll.site import Site
+    from tests.enroll.portal import Site
     from tests.phone.chromium import Chromium
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    from tests.enroll.site import Site
+    from tests.enroll.portal import Site
     from tests.web.apihost import ApiHost
 
     made = Site(ApiHost.make(tmp_path_factory.mktemp("enroll") / "host"))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Page
 
-from tests.enroll.site import Site
+from tests.enroll.portal import Site
 from tests.peers.zbar import read_qr
 from tests.phone.chromium import Chromium
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from authproxy.secondfactor.users import change_user, find_user
-from tests.enroll.site import Site
+from tests.enroll.portal import Site
 
 
 def test_from_the_portal_link_to_a_phone_that_approves_a_login(site: Site) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.enroll.site import Site
+from tests.enroll.portal import Site
 from tests.phone.chromium import Chromium
 
 pytestmark = pytest.mark.peer("chromium")

@@ -15,7 +15,7 @@ import pytest
 import segno
 from duo_client.auth_v1 import AuthV1
 
-from tests.enroll.site import Site
+from tests.enroll.portal import Site
 from tests.peers.zbar import read_qr
 from tests.phone.webphone import WebPhone, totp
 from tests.web.apihost import ApiHost, error

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from authproxy.secondfactor.applications import add_application
-from tests.enroll.site import Site
+from tests.enroll.portal import Site
 from tests.phone.webphone import WebPhone
 from tests.web.apihost import ApiHost, error
 
