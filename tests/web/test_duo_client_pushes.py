@@ -172,6 +172,6 @@ def test_a_client_that_can_not_show_a_code_gets_a_plain_push(site: Site, phone: 
 
 
 def test_a_remembered_device_is_not_known_here(site: Site) -> None:
-    told = site.host.client().preauth(username="paula", trusted_device_token="REVBVE...")
+    told = site.host.client().preauth(username="alice", trusted_device_token="REVBVE...")
     assert told["result"] == "auth"
     assert "trusted_device_token" not in told
