@@ -14,16 +14,11 @@ from authproxy.radius.attributes import Dictionary
 from authproxy.radius.clients import Client
 from authproxy.radius.methods import EAP, Method, method_of
 from authproxy.radius.packet import (
-    ACCT_MULTI_SESSION_ID,
-    ACCT_SESSION_ID,
-    CALLING_STATION_ID,
     CHAP_CHALLENGE,
     CHAP_PASSWORD,
     EAP_MESSAGE,
     EVENT_TIMESTAMP,
     MESSAGE_AUTHENTICATOR,
-    NAS_PORT,
-    NAS_PORT_ID,
     PROXY_STATE,
     STATE,
     USER_NAME,
@@ -44,9 +39,6 @@ _METHODS_IN = frozenset((CHAP_PASSWORD, VENDOR_SPECIFIC, EAP_MESSAGE))
 _NEW_IN_EACH = frozenset((
     USER_PASSWORD, CHAP_PASSWORD, CHAP_CHALLENGE, STATE, PROXY_STATE, EVENT_TIMESTAMP, EAP_MESSAGE,
     MESSAGE_AUTHENTICATOR,
-))  # fmt: skip
-_OF_ONE_CONNECTION = frozenset((
-    NAS_PORT, CALLING_STATION_ID, ACCT_SESSION_ID, ACCT_MULTI_SESSION_ID, NAS_PORT_ID,
 ))  # fmt: skip
 _UNPRINTABLE = frozenset(("Cc", "Zl", "Zp"))
 
@@ -157,10 +149,7 @@ class RequestReader:
 
 def session_of(attributes: Sequence[bytes]) -> str:
     """A hash of what an appliance says of the user's connection (NAS-Port, Acct-Session-Id ...): everything but
-    what is new in each packet. Empty where it says the same of all users' connections: two logins need not be of
-    one person then."""
-    if not any(raw[0] in _OF_ONE_CONNECTION and raw[2:].strip(b"\0") for raw in attributes):
-        return ""
+    what is new in each packet. An appliance that says nothing of connections says the same of all of a user's."""
     said = b"".join(sorted(raw for raw in attributes if raw[0] not in _NEW_IN_EACH))
     return blake2s(said, digest_size=16).hexdigest()
 

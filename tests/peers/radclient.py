@@ -81,10 +81,11 @@ class Radclient:
                 found.setdefault(match[1], []).append(match[2] if match[2] is not None else match[3])
         return Reply(received[1], found, done)
 
-    def many(self, logins: Iterable[tuple[str, str]], parallel: int = 64) -> Tally:
-        """Every login once, ``parallel`` in flight."""
+    def many(self, logins: Iterable[tuple[str, str]], parallel: int = 64, rate: int = 0) -> Tally:
+        """Every login once, ``parallel`` in flight; at most ``rate`` a second, if given."""
         text = "\n".join(_request(username, password, ()) for username, password in logins)
-        output = self._run(["-q", "-s", "-p", str(parallel), *self._options], text)
+        pace = ["-n", str(rate)] if rate else []
+        output = self._run(["-q", "-s", "-p", str(parallel), *pace, *self._options], text)
         counts = {name: int(number) for name, number in _SUMMARY.findall(output)}
         assert len(counts) == 3, output
         return Tally(counts["Accepted"], counts["Rejected"], counts["Lost"])

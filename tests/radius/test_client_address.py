@@ -145,9 +145,8 @@ def test_a_request_sent_anew_is_of_the_same_session_and_another_port_is_another(
     assert first == anew != other
 
 
-def test_what_is_the_same_for_all_users_of_an_appliance_makes_no_session() -> None:
-    """Who stole the password and logs in beside its owner would share the owner's push."""
-    of_all = [attribute(1, b"alice"), attribute(4, bytes(4)), attribute(6, b"\0\0\0\1"), attribute(32, b"portal")]
-    assert session_of(of_all) == session_of([*of_all, attribute(5, bytes(4))]) == ""
-    for own in (attribute(5, b"\0\0\0\7"), attribute(31, b"00-11-22-33-44-55"), attribute(44, b"1a2b")):
-        assert session_of([*of_all, own])
+def test_an_appliance_that_tells_nothing_of_connections_has_one_session_for_each_user() -> None:
+    portal = attribute(32, b"portal")
+    alice, bob = (session_of([attribute(1, name), portal]) for name in (b"alice", b"bob"))
+    assert session_of([portal, attribute(1, b"alice"), attribute(2, b"x" * 16)]) == alice != bob
+    assert session_of([attribute(1, b"alice"), portal, attribute(44, b"1a2b")]) != alice

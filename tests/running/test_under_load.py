@@ -11,6 +11,7 @@ from tests.running.running_site import RunningSite, running_site
 from tests.system.sites import SECRET
 
 USERS, OF_EACH = 200, 10
+RATE = 300  # logins a second: so that the load outlasts what happens under it
 
 
 class Load:
@@ -26,7 +27,7 @@ class Load:
         self._thread.start()
 
     def _run(self) -> None:
-        self._tallies.append(self._client.many(self._logins, parallel=32))
+        self._tallies.append(self._client.many(self._logins, parallel=32, rate=RATE))
 
     @property
     def is_going_on(self) -> bool:
