@@ -12,8 +12,9 @@ import click
 
 from authproxy.cli.appliance import TestAppliance
 from authproxy.cli.conversation import Conversation, octets
+from authproxy.config.locate import find
 from authproxy.config.settings import RadiusServerSettings
-from authproxy.errors import AuthproxyError
+from authproxy.errors import AuthproxyError, ConfigError
 from authproxy.radius.attributes import Dictionary
 
 _CANT_ASK = 4
@@ -41,7 +42,11 @@ class Target:
 @click.option("--server", metavar="HOST[:PORT]", help="who to ask (port 1812 if not given)")
 @click.option("--secret-file", type=click.Path(path_type=Path), help="a file that holds the shared secret")
 @click.option("--secret", help="the shared secret; others on this host can see it in the process list")
-@click.option("--config", type=click.Path(path_type=Path), help="take port and secret from this authproxy.cfg")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="take port and secret from this file; without --server found as by every command",
+)
 @click.option("--section", help="its server section, when there are several")
 @click.option("--answer", "answers", multiple=True, help="the answer to a challenge; repeat for further ones")
 @click.option("--attr", "extra", multiple=True, metavar="NAME=VALUE", help="a further attribute of the request")
@@ -92,14 +97,11 @@ def _target(
     server: str | None, secret_file: Path | None, secret: str | None, config: Path | None, section: str | None
 ) -> Target:
     host, port = _split(server) if server else ("", 0)
-    if config is not None:
-        found = _from_config(config, section, host)
+    known = b""
+    if config is not None or not host:
+        found = _from_config(_file(config), section, host)
         host, port = host or found.host, port or found.port
         known = found.secret
-    else:
-        if not host:
-            raise click.UsageError("--server HOST[:PORT] or --config FILE is needed")
-        known = b""
     if secret_file is not None:
         try:
             known = secret_file.read_bytes().rstrip(b"\r\n")
@@ -126,6 +128,13 @@ def _split(server: str) -> tuple[str, int]:
     if not host or (port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536)):
         raise click.UsageError(f"--server {server}: HOST, HOST:PORT or [IPv6]:PORT is wanted")
     return host, int(port or 0)
+
+
+def _file(config: Path | None) -> Path:
+    try:
+        return find(config)
+    except ConfigError as error:
+        raise click.UsageError(f"{error}; --server HOST[:PORT] does without") from error
 
 
 def _from_config(path: Path, name: str | None, host: str) -> Target:

@@ -180,7 +180,7 @@ def test_misuse_is_explained(arguments: tuple[str, ...]) -> None:
 
 
 def test_port_and_secret_come_from_the_configuration(
-    server: Callable[[Callable[[Packet], bytes]], int], tmp_path: Path
+    server: Callable[[Callable[[Packet], bytes]], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def answer(request: Packet) -> bytes:
         return encode_response(ACCESS_ACCEPT, request.identifier, request.authenticator, (), SECRET)
@@ -192,6 +192,8 @@ def test_port_and_secret_come_from_the_configuration(
     )
     done = radtest("--config", str(file), "bob", "hello")
     assert done.returncode == 0, done.stdout + done.stderr
+    monkeypatch.setenv("AUTHPROXY_CONFIG", str(file))
+    assert radtest("bob", "hello").returncode == 0
     wrong = radtest("--config", str(file), "--section", "radius_server_auto2", "bob", "hello")
     assert wrong.returncode == 4
     assert "there are: radius_server_auto" in wrong.stderr
