@@ -40,7 +40,11 @@ def create(shell: Shell, user: str, count: int, uses: int, valid: int) -> None:
         "expires": iso(expires),
     }
     end = f"until {iso(expires)}" if expires else "until used up"
-    shell.show(shown, "\n".join([*codes, f"for {owner.username}, {uses or 'any number of'} login(s) each, {end}"]))
+    shell.show(shown, "\n".join([*codes, f"for {owner.username}, {_logins(uses)} each, {end}"]))
+
+
+def _logins(uses: int) -> str:
+    return "1 login" if uses == 1 else f"{uses or 'any number of'} logins"
 
 
 @command.command("list")

@@ -41,7 +41,7 @@ def _find(connection: sa.Connection, about: str | None, limit: int) -> Sequence[
         connection, username=about, limit=limit
     )
     if not found:
-        raise NotFound(f"there is no login of a user, or with an ID, {about!r}; `authproxy explain` shows all")
+        raise NotFound(f"no login has the user name or the ID {about!r}; `authproxy explain` shows all")
     return found
 
 

@@ -153,7 +153,7 @@ def find_phone(connection: sa.Connection, phone_id: str) -> PhoneRow:
     """Raises NotFound."""
     found = _rows(connection, phones.c.id == phone_id.strip().upper())
     if not found:
-        raise NotFound(f"there is no phone {phone_id!r}")
+        raise NotFound(f"there is no phone {phone_id!r}; `authproxy phone list USER` shows a user's")
     return found[0]
 
 

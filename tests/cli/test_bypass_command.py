@@ -32,7 +32,7 @@ def test_codes_are_shown_once_and_stored_as_hashes(alice: Console) -> None:
 def test_by_default_a_code_is_good_for_one_login_within_an_hour(alice: Console) -> None:
     code, told = alice.run("bypass", "create", "alice").splitlines()
     assert len(code) == 9
-    assert told.startswith("for alice, 1 login(s) each, until 20")
+    assert told.startswith("for alice, 1 login each, until 20")
     (listed,) = alice.json("bypass", "list", "alice")["bypass_codes"]
     assert set(listed) == {"id", "uses_left", "expires", "created"}
     assert listed["uses_left"] == 1

@@ -79,7 +79,7 @@ def test_a_user_without_logins_is_a_failure_and_an_empty_journal_is_not(console:
     assert console.run("explain") == "no logins\n"
     assert console.json("explain") == {"logins": []}
     told = console.fails("explain", "nobody")
-    assert told == "there is no login of a user, or with an ID, 'nobody'; `authproxy explain` shows all"
+    assert told == "no login has the user name or the ID 'nobody'; `authproxy explain` shows all"
 
 
 @pytest.mark.parametrize("asked", ["CORP\\Émile", "Émile"])
