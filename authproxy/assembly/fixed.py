@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 
-from authproxy.config.settings import Settings
+from authproxy.config.settings import Settings, WebSettings
 
 _CHANGEABLE = frozenset(
     ("path", "main", "clients", "radius_servers", "ldap_servers", "http_proxies", "unsupported")
@@ -34,4 +34,12 @@ def _differing(before: object, after: object) -> Iterator[str]:
         if is_dataclass(was) and is_dataclass(wanted):
             yield from _differing(was, wanted)
         elif was != wanted:
-            yield f" {each.name}"
+            yield from _options(each.name, wanted if was is None else was)
+
+
+def _options(name: str, value: object) -> Iterator[str]:
+    """The option; or, for a whole side that is turned on or off (the web's), what was given of it."""
+    if not isinstance(value, WebSettings):
+        yield f" {name}"
+        return
+    yield from (f" {each.name}" for each in fields(value) if getattr(value, each.name) != each.default)
