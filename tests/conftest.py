@@ -30,6 +30,7 @@ class LoggedFailures:
         return taken
 
 
+@pytest.hookimpl(tryfirst=True)  # before the tests are handed out by group
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Several processes share the tests by file; Samba has one address on a host, so all of its are one's."""
     for item in items:

@@ -53,6 +53,7 @@ from authproxy.secondfactor.wording import (
 from authproxy.store.statements import Connection
 from authproxy.store.writer import Writer
 
+_NO_PHONE = "no phone of the user takes pushes: only an administrator can answer (`authproxy push`)"
 _MOST_PROMPTS = 3
 _NO_GATEWAYS = Gateways()
 
@@ -191,6 +192,7 @@ class LocalSecondFactor:
 
     async def _reach(self, login: _Login, known: Known, reached: Reached, message: str) -> Verdict:
         asking = self._asking(login, known.user_id, known.username, message)
+        login.request.trail.add(str(reached.factor), "asked", reached.phone.label if reached.phone else _NO_PHONE)
         match reached:
             case Reached(Factor.PUSH, None):
                 return await self._ways.push(asking, ANY_APPROVER)

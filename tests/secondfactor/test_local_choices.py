@@ -267,3 +267,16 @@ async def test_a_strange_name_is_an_unknown_user(service: LocalService, name: st
 async def test_a_strange_answer_lets_nobody_in(service: LocalService, reply: str) -> None:
     service.add_user()
     assert isinstance(await answer(service, await prompted(service), reply), Prompt | Refused)
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_trail_says_at_once_whom_the_login_waits_for(service: LocalService) -> None:
+    service.add_user()
+    asked = request()
+    waiting = Deferred.fromCoroutine(service.second_factor("vpn").begin(who(), ask(None), asked))
+    await service.writer.run(lambda connection: None)
+    assert [(step.stage, step.result) for step in asked.trail.steps] == [("push", "asked")]
+    assert "no phone of the user takes pushes" in asked.trail.steps[0].detail
+    waiting.cancel()
+    with pytest.raises(CancelledError):
+        await waiting
