@@ -70,7 +70,7 @@ types: dev
 	$(BIN)/mypy
 
 unit: dev peers
-	$(BIN)/python -m pytest -q --durations=10 --numprocesses=auto --maxprocesses=4 --dist=loadgroup
+	$(BIN)/python -m pytest -q --durations=10 --numprocesses=auto --maxprocesses=4
 
 bench: install peers
 	$(BIN)/python -m bench

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -30,14 +33,22 @@ class LoggedFailures:
         return taken
 
 
-@pytest.hookimpl(tryfirst=True)  # before the tests are handed out by group
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Several processes share the tests by file; Samba has one address on a host, so all of its are one's."""
-    for item in items:
-        module = item.getparent(pytest.Module)
-        assert module is not None
-        group = "samba" if hasattr(module.obj, "SambaAD") else module.nodeid
-        item.add_marker(pytest.mark.xdist_group(group))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "samba" if _needs_samba(config.rootpath / file) else file
+
+    return ByFile(config, log)
+
+
+@cache
+def _needs_samba(file: Path) -> bool:
+    return "from tests.peers.samba import" in file.read_text(encoding="utf-8")
 
 
 @pytest.fixture(autouse=True, scope="session")
