@@ -44,7 +44,7 @@ def test_once_tells_every_login_with_its_outcome_and_ends_with_status_0() -> Non
         ),
         (
             "A push request, answered by an administrator while the VPN waits",
-            ["Access-Accept", "ok", "allowed"],
+            ["Access-Accept", "ok", "asked", "allowed"],
         ),
         (
             "The answer got lost, and the appliance sends the same request again",
