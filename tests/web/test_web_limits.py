@@ -108,6 +108,7 @@ async def test_a_client_that_asks_from_time_to_time_keeps_its_connection(web: Tw
     ],
     ids=["URL", "one header", "many headers", "trailers"],
 )
+@pytest.mark.usefixtures("hasty")  # trailers without an end are waited for
 @pytest_twisted.ensureDeferred
 async def test_heads_have_a_size(web: TwinWeb, head: bytes) -> None:
     said = await called(talk, web, head)
