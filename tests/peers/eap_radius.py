@@ -14,41 +14,12 @@ from pathlib import Path
 
 import trustme
 
-from tests.peers.freeradius import FreeRadiusProcess
+from tests.peers.freeradius import OWN_PLACE, FreeRadiusProcess
 from tests.peers.ports import free_port
 
-_CONFIG = """
-prefix = /usr
-name = radiusd
-confdir = {dir}
-raddbdir = {dir}
-logdir = {dir}
-run_dir = {dir}
-db_dir = {dir}
-libdir = /usr/lib/freeradius
-pidfile = {dir}/radiusd.pid
-max_request_time = 30
-cleanup_delay = 2
-max_requests = 16384
-hostname_lookups = no
-log {{
-    destination = files
-    file = {dir}/radius.log
-    auth = yes
-}}
-security {{
-    max_attributes = 200
-    reject_delay = 0
-    status_server = yes
-    allow_vulnerable_openssl = yes
-}}
-thread pool {{
-    start_servers = 2
-    max_servers = 8
-    min_spare_servers = 1
-    max_spare_servers = 4
-    max_requests_per_server = 0
-}}
+_CONFIG = (
+    OWN_PLACE
+    + """\
 client loopback {{
     ipaddr = 127.0.0.0/8
     secret = "{secret}"
@@ -167,6 +138,7 @@ server inner {{
     }}
 }}
 """
+)
 # What docs/radius-upstream.md recommends: the inner server hands its name to the outer one
 _INNER_NAME = """update outer.session-state {
             User-Name := &User-Name

@@ -66,7 +66,7 @@ def require_freeradius() -> str:
     pytest.skip(message)
 
 
-_CONFIG = """
+OWN_PLACE = """
 prefix = /usr
 name = radiusd
 confdir = {dir}
@@ -98,6 +98,10 @@ thread pool {{
     max_spare_servers = 4
     max_requests_per_server = 0
 }}
+"""  # how a server runs in a directory of its own: ``{dir}``
+_CONFIG = (
+    OWN_PLACE
+    + """\
 client v4 {{
     ipaddr = 127.0.0.0/8
     secret = "{secret}"
@@ -186,6 +190,7 @@ server challenges {{
     }}
 }}
 """
+)
 
 _LISTEN_V6 = """listen {{
         type = auth
