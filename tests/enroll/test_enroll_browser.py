@@ -138,7 +138,7 @@ def test_by_keyboard_alone_and_read_aloud(site: Site, chromium: Chromium) -> Non
             focus(page, "Begin")
             page.keyboard.press("Enter")
             heading(page, "Scan this with your phone")
-            assert page.get_by_role("status").inner_text() == "Waiting for your phone…"
+            page.get_by_role("status").filter(has_text="Waiting for your phone…").wait_for()  # its script says it
             assert not page.get_by_text("I have done this").is_visible()  # it looks by itself
             focus(page, "Set up this device")
 
