@@ -22,11 +22,23 @@ def shell_actor() -> str:
 
 
 def note(
-    connection: sa.Connection, actor: str, action: str, about: str, detail: Mapping[str, JsonValue] | None = None
+    connection: sa.Connection,
+    actor: str,
+    action: str,
+    about: str,
+    detail: Mapping[str, JsonValue] | None = None,
+    *,
+    before: Mapping[str, JsonValue] | None = None,
+    address: str = "",
 ) -> None:
-    """``action`` is a word or two (``user add``), ``about`` names the object, ``detail`` what it became."""
+    """``actor``: ``admin:MAIL``, ``user:NAME``, ``api:IKEY``, ``shell:NAME`` or ``system``. ``action`` is a word or
+    two (``user add``), ``about`` names the object, ``detail`` what it became. ``before``: what ``detail`` replaced;
+    then the row holds both. ``address``: where the actor was."""
+    told: dict[str, JsonValue] = dict(detail or {})
+    if before is not None:
+        told = {"before": dict(before), "after": told}
     connection.execute(
         audit.insert().values(
-            at=time.time(), actor=actor, action=action, object=about, detail=json.dumps(dict(detail or {}))
+            at=time.time(), actor=actor, action=action, object=about, detail=json.dumps(told), address=address
         )
     )

@@ -22,6 +22,7 @@ from authproxy.secondfactor.fraud import FraudDesk
 from authproxy.secondfactor.gateways import Calls, FraudAlert, Gateways, Notifies, Texts
 from authproxy.secondfactor.local import LocalSecondFactor
 from authproxy.secondfactor.logo import Logo
+from authproxy.secondfactor.office import Office
 from authproxy.secondfactor.outofband import OutOfBand
 from authproxy.secondfactor.push import PushDesk
 from authproxy.secondfactor.push_jobs import PushLimit
@@ -29,7 +30,7 @@ from authproxy.secondfactor.seeds import SeedBox
 from authproxy.secondfactor.transactions import Transactions
 from authproxy.secondfactor.wakeup import listen as wakeup_listen
 from authproxy.store.challenges import StoreChallenges
-from authproxy.store.engine import open_for_writing, sqlite_path
+from authproxy.store.engine import Database, open_for_writing, sqlite_path
 from authproxy.store.journal import StoreJournal
 from authproxy.store.retention import prune
 from authproxy.store.writer import Writer
@@ -134,6 +135,10 @@ class Embedded:
         if self.links is None:
             return None
         return EnrollDesk(self.writer, self.links, self.gateways.lines, base_url, time.time)
+
+    def office(self, reactor: Reactor, after_change: Callable[[], object]) -> Office:
+        """Whoever has it made closes it before the store."""
+        return Office(Database(self.settings.database), reactor, after_change)
 
     def logo(self) -> Logo:
         return Logo(self.writer)

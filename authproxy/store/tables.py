@@ -44,13 +44,22 @@ users = Table(
     Column("id", Text, primary_key=True),
     Column("username", Text, nullable=False, unique=True),  # normalized: secondfactor/names.py
     Column("display_name", Text, nullable=False),  # as the administrator spelled it
-    Column("email", Text, nullable=False, server_default=""),
+    Column("realname", Text, nullable=False, server_default=""),
+    Column("firstname", Text, nullable=False, server_default=""),
+    Column("lastname", Text, nullable=False, server_default=""),
+    Column("email", Text, nullable=False, server_default="", index=True),
     Column("status", Text, nullable=False, server_default="active"),
     Column("notes", Text, nullable=False, server_default=""),
+    Column("custom", Text, nullable=False, server_default="{}"),  # JSON: what a site wants to remember
+    Column("default_method", Text, nullable=False, server_default=""),  # "push:DP...", as chosen in the portal
+    Column("directory_id", Text, ForeignKey("directories.id", ondelete="SET NULL"), index=True),
+    Column("directory_key", Text),  # objectGUID or entryUUID: stays when the entry is renamed
+    Column("last_sync", Float),
     Column("created", Float, nullable=False),
     Column("last_login", Float),
     Column("failures", Integer, nullable=False, server_default="0"),  # wrong passcodes in a row
     Column("locked_until", Float),
+    UniqueConstraint("directory_id", "directory_key"),
     _one_of("status", "active", "bypass", "disabled"),
 )
 
@@ -61,6 +70,8 @@ groups = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("status", Text, nullable=False, server_default="active"),
     Column("notes", Text, nullable=False, server_default=""),
+    Column("directory_id", Text, ForeignKey("directories.id", ondelete="SET NULL"), index=True),
+    Column("directory_key", Text),
     Column("created", Float, nullable=False),
     _one_of("status", "active", "bypass", "disabled"),
 )
@@ -133,6 +144,7 @@ activations = Table(
     Column("created", Float, nullable=False),
     Column("expires", Float, nullable=False),
     Column("claimed", Float),  # None: not used yet
+    Column("sent", Float),  # by mail or SMS: no other is sent before this one has expired
     _one_of("kind", "phone", "enroll"),
 )
 
@@ -155,7 +167,7 @@ devices = Table(
     Column("created", Float, nullable=False),
     Column("last_used", Float),
     UniqueConstraint("serial", "kind", "digits"),
-    _one_of("kind", "totp", "hotp"),
+    _one_of("kind", "totp", "hotp", "yubikey"),  # yubikey: counter is session * 256 + use, seed private ID and key
     _one_of("origin", "software", "hardware", "phone"),
     _one_of("algorithm", "sha1", "sha256", "sha512"),
 )
@@ -177,6 +189,7 @@ bypass_codes = Table(
     Column("uses_left", Integer),  # None: any number until it expires
     Column("expires", Float),  # None: when its uses are used up
     Column("created", Float, nullable=False),
+    Column("created_by", Text, nullable=False, server_default=""),  # the actor, as in the audit
     UniqueConstraint("user_id", "hash"),
 )
 
@@ -284,6 +297,11 @@ applications = Table(
     Column("notes", Text, nullable=False, server_default=""),
     Column("created", Float, nullable=False),
     Column("policy", Text, nullable=False, server_default="{}"),  # JSON
+    Column("redirect_uris", Text, nullable=False, server_default="[]"),  # JSON: where a prompt may lead back to
+    Column("permissions", Text, nullable=False, server_default="[]"),  # JSON: of an Admin API, "adminapi_read_log"
+    Column("groups_allowed", Text, nullable=False, server_default="[]"),  # JSON: IDs; empty: every user
+    Column("self_service", Integer, nullable=False, server_default="0"),  # the prompt leads to the portal
+    Column("extras", Text, nullable=False, server_default="{}"),  # JSON: what the Admin API only keeps
 )
 
 audit = Table(
@@ -295,6 +313,7 @@ audit = Table(
     Column("action", Text, nullable=False),
     Column("object", Text, nullable=False, server_default=""),
     Column("detail", Text, nullable=False, server_default="{}"),  # JSON; never a secret
+    Column("address", Text, nullable=False, server_default=""),  # where the actor was
 )
 
 settings = Table(
@@ -302,4 +321,236 @@ settings = Table(
     metadata,
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+# ---------------------------------------------------------------- administrators
+
+administrators = Table(
+    "administrators",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("email", Text, nullable=False, unique=True),  # in lower case: the name to log in with
+    Column("name", Text, nullable=False),
+    Column("phone", Text, nullable=False, server_default=""),
+    Column("role", Text, nullable=False),  # as secondfactor/roles.py spells it
+    Column("status", Text, nullable=False, server_default="pending"),
+    Column("password_hash", Text),  # argon2id; None: not set yet
+    Column("password_changed", Float),
+    Column("totp_seed", LargeBinary),  # sealed; None: has no authenticator app
+    Column("totp_last_step", Integer),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("locked_until", Float),
+    Column("language", Text, nullable=False, server_default=""),
+    Column("created", Float, nullable=False),
+    Column("last_login", Float),
+    _one_of("status", "pending", "active", "disabled"),
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("admin_id", Text, ForeignKey("administrators.id", ondelete="CASCADE"), primary_key=True),
+    Column("hash", LargeBinary, primary_key=True),  # HMAC-SHA-256 with a server key
+    Column("used", Float),
+)
+
+admin_links = Table(
+    "admin_links",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),  # SHA-256 of what the link ends with
+    Column("admin_id", Text, ForeignKey("administrators.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("expires", Float, nullable=False),
+    Column("used", Float),
+    _one_of("kind", "activation", "reset"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),  # SHA-256 of the cookie
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False, index=True),  # ID of an administrator or a user; "": nobody yet
+    Column("csrf", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("seen", Float, nullable=False),
+    Column("expires", Float, nullable=False, index=True),
+    Column("confirmed", Float),  # when the subject last showed password and factor
+    Column("address", Text, nullable=False, server_default=""),
+    Column("browser", Text, nullable=False, server_default=""),
+    Column("data", Text, nullable=False, server_default="{}"),  # JSON; never a secret
+    _one_of("kind", "admin", "portal", "prompt"),
+)
+
+# ---------------------------------------------------------------- security keys
+
+security_keys = Table(
+    "security_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), index=True),
+    Column("admin_id", Text, ForeignKey("administrators.id", ondelete="CASCADE"), index=True),
+    Column("credential_id", LargeBinary, nullable=False, unique=True),
+    Column("public_key", LargeBinary, nullable=False),  # COSE_Key, CBOR
+    Column("sign_count", Integer, nullable=False, server_default="0"),
+    Column("aaguid", Text, nullable=False, server_default=""),
+    Column("transports", Text, nullable=False, server_default="[]"),  # JSON
+    Column("is_uv_capable", Integer, nullable=False, server_default="0"),
+    Column("is_backed_up", Integer, nullable=False, server_default="0"),
+    Column("label", Text, nullable=False, server_default="Security Key"),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("created", Float, nullable=False),
+    Column("last_used", Float),
+    CheckConstraint("(user_id IS NULL) <> (admin_id IS NULL)", name="owner"),
+)
+
+remembered_browsers = Table(
+    "remembered_browsers",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),  # SHA-256 of the cookie
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("application", Text, nullable=False),  # an ikey; "": every application
+    Column("created", Float, nullable=False),
+    Column("expires", Float, nullable=False, index=True),
+    Column("last_used", Float),
+    Column("browser", Text, nullable=False, server_default=""),
+    Column("address", Text, nullable=False, server_default=""),
+)
+
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),  # SHA-256 of what somebody holds
+    Column("kind", Text, nullable=False),
+    Column("payload", Text, nullable=False, server_default="{}"),  # JSON
+    Column("created", Float, nullable=False),
+    Column("expires", Float, nullable=False, index=True),
+    Column("used", Float),
+)
+
+# ---------------------------------------------------------------- mail, and who is invited by it
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("at", Float, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("purpose", Text, nullable=False),  # enrollment, activation, passcodes, fraud, administrator ...
+    Column("recipient", Text, nullable=False),
+    Column("user_id", Text, index=True),  # stays when the user is deleted: it is a record of what went out
+    Column("admin_id", Text),
+    Column("sender", Text, nullable=False, server_default=""),
+    Column("subject", Text, nullable=False, server_default=""),
+    Column("text", Text, nullable=False),  # with {1}, {2} ... where secrets stood
+    Column("html", Text, nullable=False, server_default=""),
+    Column("secrets", LargeBinary),  # sealed JSON list of what stood there
+    Column("status", Text, nullable=False, server_default="queued"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_attempt", Float),  # None: it is done with
+    Column("sent", Float),
+    Column("problem", Text, nullable=False, server_default=""),  # what the last attempt met
+    _one_of("kind", "mail", "sms"),
+    _one_of("status", "queued", "sent", "failed"),
+)
+Index(
+    "ix_messages_queued",
+    messages.c.next_attempt,
+    sqlite_where=messages.c.status == "queued",
+    postgresql_where=messages.c.status == "queued",
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("code_hash", LargeBinary, nullable=False, unique=True),  # SHA-256
+    Column("code", LargeBinary, nullable=False),  # sealed: the same link is sent again
+    Column("created", Float, nullable=False),
+    Column("expires", Float, nullable=False),  # counted from the first mail; sending again does not move it
+    Column("last_sent", Float),
+    Column("times_sent", Integer, nullable=False, server_default="0"),
+    Column("completed", Float),
+)
+
+# ---------------------------------------------------------------- directories that users come from
+
+directories = Table(
+    "directories",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("client", Text, nullable=False),  # an [ad_client] section: how to reach it
+    Column("base_dn", Text, nullable=False, server_default=""),  # "": the section's search_dn
+    Column("group_dns", Text, nullable=False, server_default="[]"),  # JSON: whose members become users
+    Column("attributes", Text, nullable=False, server_default="{}"),  # JSON: email=mail, phone=mobile ...
+    Column("is_enabled", Integer, nullable=False, server_default="1"),
+    Column("interval", Integer, nullable=False, server_default="86400"),  # seconds between scheduled syncs
+    Column("sends_invitations", Integer, nullable=False, server_default="0"),
+    Column("shrink_limit", Integer, nullable=False, server_default="20"),  # percent that may leave at once
+    Column("cursor", Text, nullable=False, server_default="{}"),  # JSON: where the next incremental sync begins
+    Column("created", Float, nullable=False),
+    _one_of("kind", "active directory", "openldap"),
+)
+
+sync_runs = Table(
+    "sync_runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("directory_id", Text, ForeignKey("directories.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("mode", Text, nullable=False),
+    Column("started", Float, nullable=False),
+    Column("ended", Float),
+    Column("status", Text, nullable=False),
+    Column("counts", Text, nullable=False, server_default="{}"),  # JSON: read, added, changed, disabled ...
+    Column("problem", Text, nullable=False, server_default=""),
+    _one_of("mode", "full", "incremental", "dry", "user"),
+    _one_of("status", "running", "done", "refused", "failed"),
+)
+
+# ---------------------------------------------------------------- policies, credits, status
+
+policies = Table(
+    "policies",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("is_global", Integer, nullable=False, server_default="0"),
+    Column("sections", Text, nullable=False, server_default="{}"),  # JSON: only what this policy decides
+    Column("created", Float, nullable=False),
+    Column("changed", Float, nullable=False),
+)
+
+policy_links = Table(
+    "policy_links",
+    metadata,
+    Column("application", Text, primary_key=True),  # its name
+    Column("group_id", Text, primary_key=True, server_default=""),  # "": the application's own
+    Column("policy_id", Text, ForeignKey("policies.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("position", Integer, nullable=False, server_default="1"),  # the first group that the user is in counts
+)
+
+credit_entries = Table(
+    "credit_entries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("amount", Float, nullable=False),  # credits; a correction may be negative
+    Column("note", Text, nullable=False, server_default=""),
+    Column("actor", Text, nullable=False),
+    _one_of("kind", "purchase", "correction"),
+)
+
+status_changes = Table(
+    "status_changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False, index=True),
+    Column("component", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("detail", Text, nullable=False, server_default=""),
+    _one_of("state", "up", "degraded", "down", "unknown"),
 )
