@@ -36,7 +36,7 @@ class Office:
         self._readers = ThreadPool(0, _READERS, "administrators read")
         self._changer = ThreadPool(0, 1, "administrators change")
         for pool in (self._readers, self._changer):
-            pool.start()  # type: ignore[no-untyped-call]
+            pool.start()
 
     def read(self, work: Work[T]) -> Deferred[T]:
         """``work`` sees one consistent state. Fails with what it raised, or StoreUnavailable."""
@@ -67,5 +67,5 @@ class Office:
     def close(self) -> None:
         """Waits for what was begun."""
         for pool in (self._readers, self._changer):
-            pool.stop()  # type: ignore[no-untyped-call]
+            pool.stop()
         self._database.close()
