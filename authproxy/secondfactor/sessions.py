@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -178,9 +178,8 @@ def _this(session: Session) -> sa.Update:
     return sessions.update().where(sessions.c.hash == session.hash)
 
 
-def _session(row: sa.Row[Any]) -> Session:
-    *values, data = row
-    return Session(*values, json.loads(data))
+def _session(row: Sequence[Any]) -> Session:
+    return Session(*[*row[:-1], json.loads(row[-1])])
 
 
 def _hash(cookie: str) -> bytes:
