@@ -100,7 +100,8 @@ class Service:
         """Logins that come by the APIs."""
         names, assembly = SectionNames("service", None), self.assembly
         watches = self.ground.desk.watchlist.has
-        LoginLog(names, self.metrics, assembly.events, assembly.settings.main.debug, watches)(login)
+        is_debug = assembly.settings.main.debug
+        LoginLog(names, self.metrics, assembly.events, is_debug, watches, assembly.trace)(login)
 
     @property
     def log_files(self) -> list[LineFile]:
@@ -226,6 +227,7 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
     """The APIs. Stopped before what they use: first the listener, then the logins that go on by themselves."""
     # half a second of imports that many daemons don't need
     from authproxy.secondfactor.phone_rooms import PhoneRooms
+    from authproxy.web.admin.rooms import AdminRooms
     from authproxy.web.front import open_front
     from authproxy.web.phone.app import Phones
 
@@ -233,6 +235,9 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
     phones = PhoneRooms.open(embedded, web, reactor, service.closers)
     phones.notices.on_brought = lambda how: service.metrics.push_deliveries.labels(how).inc()
     transactions = embedded.transactions(service.log_of_api, reactor)
+    office = embedded.office(reactor, embedded.pushes.look_again)
+    panel = AdminRooms(office, embedded.seeds, settings.service, web.base_url, phones.desk, time.time)
+    service.closers.append(office.close)
     front = open_front(
         web,
         settings.service.state_dir,
@@ -243,6 +248,7 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
         telephony=outside.callbacks,
         phones=Phones(phones.desk, phones.pipush, phones.bus),
         enrolling=embedded.enrolling(web.base_url),
+        panel=panel,
         logo=embedded.logo().png,
         is_debug=settings.main.debug,
     )

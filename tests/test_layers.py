@@ -27,6 +27,16 @@ class Rule:
 OUTSIDE = ("twisted", "socket", "asyncio", "threading", "selectors", "ssl", "sqlite3", "sqlalchemy", "subprocess")
 WORDS = ("authproxy.model", "authproxy.errors", "authproxy.secret", "authproxy.typed", "authproxy.policy")
 
+PEOPLES_PAGES = (
+    "authproxy.web.admin",
+    "authproxy.web.api.admin",
+    "authproxy.web.oidc",
+    "authproxy.web.pages",
+    "authproxy.web.portal",
+    "authproxy.web.prompt",
+    "authproxy.web.status",
+)
+
 RULES = (
     Rule(
         "pure modules do no I/O",
@@ -225,6 +235,7 @@ RULES = (
     Rule(
         "the web knows the service's words, never the store",
         ("authproxy.web",),
+        but=PEOPLES_PAGES,
         allowed=(
             *WORDS,
             "authproxy.web",
@@ -237,6 +248,17 @@ RULES = (
             "authproxy.drops",
             "authproxy.tcp",
             "authproxy.config.settings",
+        ),
+    ),
+    Rule(
+        "pages for people show what the service can do, and never see the store",
+        PEOPLES_PAGES,
+        forbidden=(
+            "authproxy.store",
+            "authproxy.radius",
+            "authproxy.ldap",
+            "authproxy.primary",
+            "authproxy.authenticator",
         ),
     ),
     Rule(

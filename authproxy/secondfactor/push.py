@@ -189,6 +189,10 @@ class PushDesk:
         """Somebody says these were decided: looks, and tells those who wait."""
         self._news.look(push_id for push_id in ids if push_id in self._by_id)
 
+    def look_again(self) -> None:
+        """Administrators changed something: users, phones or applications of pending pushes may be gone."""
+        self.wake(list(self._by_id))
+
     def _settle_all(self, statuses: Statuses) -> None:
         for push_id, status in statuses:
             if status is not PushStatus.PENDING:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from starlette.routing import Router
 from starlette.types import ASGIApp
 
+from authproxy.web.admin import app as panel
 from authproxy.web.api import auth_v2, rest_v1
 from authproxy.web.enroll import app as enroll
 from authproxy.web.gate import Gate
 from authproxy.web.headers import SecurityHeaders
+from authproxy.web.pages import statics
 from authproxy.web.phone import app as phone
 from authproxy.web.site import Site
 from authproxy.web.source import Sources
@@ -22,5 +24,8 @@ def build(site: Site, sources: Sources, *, is_debug: bool = False) -> ASGIApp:
         routes += phone.routes(site.phones, site.rates, site.refusals, site.now)
     if site.enrolling is not None:
         routes += enroll.routes(site.enrolling, site.rates, site.refusals)
+    if site.panel is not None:
+        routes += panel.routes(site.panel, site.rates)
+    routes += statics.routes()
     router = Router(routes, redirect_slashes=False)
     return SecurityHeaders(Gate(router, sources, site.rates, site.refusals, is_debug), site.now)

@@ -18,6 +18,7 @@ from authproxy.config.settings import WebSettings
 from authproxy.messaging.gateway import HearsGateway
 from authproxy.secondfactor.authapi import AuthApi
 from authproxy.secondfactor.enroll_api import EnrollApi
+from authproxy.web.admin.rooms import AdminRooms
 from authproxy.web.app import build
 from authproxy.web.certificate import WebCertificate, self_signed
 from authproxy.web.listener import STOP_SECONDS, WebListener
@@ -59,6 +60,7 @@ def open_front(
     telephony: HearsGateway | None = None,
     phones: Phones | None = None,
     enrolling: EnrollApi | None = None,
+    panel: AdminRooms | None = None,
     logo: MakesLogo = no_logo,
     is_debug: bool = False,
 ) -> Front:
@@ -76,6 +78,7 @@ def open_front(
         telephony=telephony,
         phones=phones,
         enrolling=enrolling,
+        panel=panel,
     )
     sources = Sources(settings.trusted_proxies)
     app = build(site, sources, is_debug=is_debug)

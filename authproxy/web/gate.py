@@ -19,7 +19,7 @@ LARGEST_BODY: Final = 1 << 20
 _DRAINED: Final = 32 << 20  # a client that is still sending does not read an answer
 
 _WRONG_METHOD = 405
-_ENROLL = "/enroll/"
+_LINKS = ("/enroll/", "/admin/link/", "/portal/link/")
 
 _log = Logger()
 
@@ -94,8 +94,9 @@ class Gate:
 
 
 def _told_path(path: str) -> str:
-    """Whoever reads the log must not be able to follow a link to enroll."""
-    return f"{_ENROLL}..." if path.startswith(_ENROLL) else path
+    """Whoever reads the log must not be able to follow a link that opens something."""
+    found = next((start for start in _LINKS if path.startswith(start)), None)
+    return path if found is None else f"{found}..."
 
 
 class _Body:

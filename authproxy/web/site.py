@@ -9,6 +9,7 @@ from typing import Protocol
 from authproxy.messaging.gateway import HearsGateway
 from authproxy.secondfactor.authapi import Application, AuthApi
 from authproxy.secondfactor.enroll_api import EnrollApi
+from authproxy.web.admin.rooms import AdminRooms
 from authproxy.web.phone.app import Phones
 from authproxy.web.rates import Rates
 from authproxy.web.refusals import Refusals
@@ -33,7 +34,7 @@ async def no_logo() -> bytes | None:
 class Site:
     """``host_names``: hosts under which clients may know this service besides the one they call, with or without a
     port. ``logo``: a PNG. ``now``: epoch seconds. ``telephony``: None: there is no gateway that reports.
-    ``phones``, ``enrolling``: None: there are no pages for them."""
+    ``phones``, ``enrolling``, ``panel``: None: there are no pages for them."""
 
     auth: AuthApi
     applications: Applications
@@ -45,3 +46,4 @@ class Site:
     telephony: HearsGateway | None = None
     phones: Phones | None = None
     enrolling: EnrollApi | None = None
+    panel: AdminRooms | None = None

@@ -1,0 +1,24 @@
+"""The Admin Panel: every page of it, each behind its door."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Final
+
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from authproxy.web.admin.door import Door
+from authproxy.web.admin.page import Page
+from authproxy.web.admin.rooms import AdminRooms
+from authproxy.web.rates import Rates
+
+PAGES: Final[tuple[Page, ...]] = tuple(chain[Page]())
+
+
+def routes(rooms: AdminRooms, rates: Rates) -> list[Route]:
+    async def home(_request: object) -> Response:
+        return RedirectResponse("/admin/", 308)
+
+    panel = [Route(page.path, Door(page, rooms, rates), methods=[page.method]) for page in PAGES]
+    return [Route("/admin", home, methods=["GET"]), *panel]

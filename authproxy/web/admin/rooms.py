@@ -1,0 +1,25 @@
+"""What the pages of the Admin Panel are handed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from authproxy.config.settings import ServiceSettings
+from authproxy.secondfactor.office import Office
+from authproxy.secondfactor.phone_desk import PhoneDesk
+from authproxy.secondfactor.seeds import SeedBox
+
+
+@dataclass(frozen=True, slots=True)
+class AdminRooms:
+    """``now``: epoch seconds. ``base_url``: ``https://host[:port]``. ``warnings``: what every page shows on top,
+    as primary-only mode."""
+
+    office: Office
+    seeds: SeedBox
+    settings: ServiceSettings
+    base_url: str
+    phones: PhoneDesk
+    now: Callable[[], float]
+    warnings: Callable[[], list[str]] = list
