@@ -11,7 +11,7 @@ from authproxy.cli.context import Shell, Shown, service_command
 from authproxy.cli.moments import iso
 from authproxy.cli.rowfile import FILE, read_rows, refuse
 from authproxy.model import JsonValue
-from authproxy.secondfactor import aliases, user_rows, users
+from authproxy.secondfactor import aliases, groups, user_rows, users
 from authproxy.secondfactor.audit import note, shell_actor
 
 STATUS = click.Choice(users.STATUSES)
@@ -85,9 +85,9 @@ def set_(
         before = users.find_user(connection, name, shell.mode)
         users.change_user(connection, before, changes)
         for group in joined:
-            users.join_group(connection, before, group)
+            groups.join_group(connection, before, group)
         for group in left:
-            users.leave_group(connection, before, group)
+            groups.leave_group(connection, before, group)
         said = _said(before, aliases.aliases_of(connection, before))
         for alias in removed:
             aliases.remove_alias(connection, before, alias, shell.mode)
@@ -135,7 +135,7 @@ def delete(shell: Shell, name: str) -> None:
 def group_status(shell: Shell, group: str, status: str) -> None:
     """Set what all members of a group are: active, bypass or disabled."""
     with shell.writing() as connection:
-        users.set_group_status(connection, group, status)
+        groups.set_group_status(connection, group, status)
         note(connection, shell_actor(), "group status", group, {"status": status})
     shell.show({"group": group, "status": status}, f"the members of {group} are {status}")
 

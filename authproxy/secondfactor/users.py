@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,52 +15,91 @@ from authproxy.secondfactor.ids import new_id
 from authproxy.secondfactor.names import normalize
 from authproxy.secondfactor.pushes import cancel_pushes
 from authproxy.secondfactor.refusals import AlreadyThere, BadValue, NotFound
-from authproxy.store.tables import aliases, device_users, devices, groups, user_groups, users
+from authproxy.store.tables import (
+    aliases,
+    device_users,
+    devices,
+    groups,
+    phone_users,
+    security_keys,
+    user_groups,
+    users,
+)
 
 STATUSES = ("active", "bypass", "disabled")
 _LONGEST_NAME = 253  # what RADIUS can carry
+_LONGEST_TEXT = 256
+_LONGEST_NOTES = 4096
+_MOST_CUSTOM = 50
+_AT_ONCE = 500  # a database takes so many values in a statement and more
 _EMAIL = re.compile(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+")
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Times in epoch seconds. ``groups`` by name."""
+    """Times in epoch seconds. ``devices``: code generators and tokens; ``phones`` and ``keys`` (security keys) are
+    counted too. ``custom``: what a site wants to remember. ``groups`` by name."""
 
     id: str
     username: str
     display_name: str
+    realname: str
+    firstname: str
+    lastname: str
     email: str
     status: str
     notes: str
+    default_method: str
+    directory_id: str | None
+    last_sync: float | None
     created: float
     last_login: float | None
     failures: int
     locked_until: float | None
+    custom: Mapping[str, str]
     devices: int
+    phones: int
+    keys: int
     groups: tuple[str, ...] = ()
+
+    @property
+    def is_enrolled(self) -> bool:
+        return bool(self.devices or self.phones or self.keys)
 
     def is_locked_out(self, now: float) -> bool:
         return self.locked_until is not None and self.locked_until > now
 
 
-_COLUMNS = (
-    users.c.id,
-    users.c.username,
-    users.c.display_name,
-    users.c.email,
-    users.c.status,
-    users.c.notes,
-    users.c.created,
-    users.c.last_login,
-    users.c.failures,
-    users.c.locked_until,
+def _count(owned: sa.Table) -> sa.ScalarSelect[int]:
+    return sa.select(sa.func.count()).select_from(owned).where(owned.c.user_id == users.c.id).scalar_subquery()
+
+
+_COUNTED = {"devices": device_users, "phones": phone_users, "keys": security_keys}
+_ROW = sa.select(
+    *(users.c[name] for name in User.__dataclass_fields__ if name in users.c),
+    *(_count(table).label(name) for name, table in _COUNTED.items()),
 )
-_DEVICE_COUNT = (
-    sa.select(sa.func.count())
-    .select_from(device_users)
-    .where(device_users.c.user_id == users.c.id)
-    .scalar_subquery()
-)
+
+
+def read_users(connection: sa.Connection, narrowed: Callable[[sa.Select[Any]], sa.Select[Any]]) -> list[User]:
+    """The users that a query finds. ``narrowed`` adds where, order and limit to one for all."""
+    rows = connection.execute(narrowed(_ROW)).mappings().all()
+    of_groups = groups_by_user(connection, [row["id"] for row in rows])
+    return [
+        User(**{**row, "custom": json.loads(row["custom"])}, groups=tuple(of_groups.get(row["id"], ())))
+        for row in rows
+    ]
+
+
+def groups_by_user(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, list[str]]:
+    """The names of the groups that each of these users is in."""
+    pairs = sa.select(user_groups.c.user_id, groups.c.name).join(groups, groups.c.id == user_groups.c.group_id)
+    found: dict[str, list[str]] = {}
+    for some in chunks(user_ids):
+        query = pairs.where(user_groups.c.user_id.in_(some)).order_by(groups.c.name)
+        for user_id, group in connection.execute(query):
+            found.setdefault(user_id, []).append(group)
+    return found
 
 
 def add_user(
@@ -72,53 +113,64 @@ def add_user(
         "display_name": name.strip(),
         "email": checked_email(email),
         "status": checked_status(status),
-        "notes": notes,
+        "notes": checked_notes(notes),
         "created": time.time(),
     }
-    if connection.execute(sa.select(aliases.c.name).where(aliases.c.name == username)).first() is not None:
-        raise AlreadyThere(f"{username} is an alias of a user already")
-    try:
-        with connection.begin_nested():
-            connection.execute(users.insert().values(**values))
-    except sa.exc.IntegrityError:
-        raise AlreadyThere(f"there is a user {username} already") from None
-    return find_user(connection, name, mode)
+    _check_free(connection, username)
+    connection.execute(users.insert().values(**values))
+    return user_by_id(connection, str(values["id"]))
 
 
 def find_user(connection: sa.Connection, name: str, mode: str) -> User:
     """By name or alias in any spelling, or by ID. Raises NotFound."""
     key = normalize(name, mode)
     by_alias = sa.select(aliases.c.user_id).where(aliases.c.name == key)
-    query = sa.select(*_COLUMNS, _DEVICE_COUNT).where(
-        sa.or_(users.c.username == key, users.c.id == name.strip(), users.c.id.in_(by_alias))
-    )
-    row = connection.execute(query).first()
-    if row is None:
+    mine = sa.or_(users.c.username == key, users.c.id == name.strip(), users.c.id.in_(by_alias))
+    found = read_users(connection, lambda query: query.where(mine))
+    if not found:
         raise NotFound(f"there is no user {name!r}; `authproxy user list` shows all")
-    return User(*row, groups=_groups_of(connection, row[0]))
+    return found[0]
+
+
+def user_by_id(connection: sa.Connection, user_id: str) -> User:
+    """Raises NotFound."""
+    found = read_users(connection, lambda query: query.where(users.c.id == user_id))
+    if not found:
+        raise NotFound(f"there is no user {user_id!r}")
+    return found[0]
 
 
 def list_users(connection: sa.Connection) -> list[User]:
-    """All of them, by name."""
-    memberships: dict[str, list[str]] = {}
-    pairs = sa.select(user_groups.c.user_id, groups.c.name).join(groups, groups.c.id == user_groups.c.group_id)
-    for user_id, group in connection.execute(pairs.order_by(groups.c.name)):
-        memberships.setdefault(user_id, []).append(group)
-    query = sa.select(*_COLUMNS, _DEVICE_COUNT).order_by(users.c.username)
-    return [User(*row, groups=tuple(memberships.get(row[0], ()))) for row in connection.execute(query)]
+    """All of them, by name. ``user_search`` has parts of the list."""
+    return read_users(connection, lambda query: query.order_by(users.c.username))
 
 
 def change_user(connection: sa.Connection, user: User, changes: Mapping[str, str]) -> None:
-    """``changes`` to email, status, notes. Disabling ends the user's pending pushes. Raises BadValue."""
-    checked = dict(changes)
-    if "email" in checked:
-        checked["email"] = checked_email(checked["email"])
-    if "status" in checked:
-        checked["status"] = checked_status(checked["status"])
+    """``changes`` to email, status, notes, realname, firstname, lastname. Disabling ends the user's pending
+    pushes. Raises BadValue."""
+    checks = {"email": checked_email, "status": checked_status, "notes": checked_notes}
+    checked = {name: checks.get(name, checked_text)(value) for name, value in changes.items()}
     if checked:
         connection.execute(users.update().where(users.c.id == user.id).values(**checked))
     if checked.get("status") == "disabled":
         cancel_pushes(connection, time.time(), user.id)
+
+
+def rename_user(connection: sa.Connection, user: User, name: str, mode: str) -> None:
+    """``mode``: ``username_normalization``. Raises BadValue, AlreadyThere."""
+    username = checked_name(name, mode)
+    if username != user.username:
+        _check_free(connection, username)
+    values = {"username": username, "display_name": name.strip()}
+    connection.execute(users.update().where(users.c.id == user.id).values(**values))
+
+
+def remember_custom(connection: sa.Connection, user: User, custom: Mapping[str, str]) -> None:
+    """In place of what a site wanted to remember of the user before. Raises BadValue."""
+    if len(custom) > _MOST_CUSTOM:
+        raise BadValue(f"{len(custom)} custom attributes; wanted at most {_MOST_CUSTOM}")
+    kept = {checked_text(name): checked_notes(value) for name, value in custom.items()}
+    connection.execute(users.update().where(users.c.id == user.id).values(custom=json.dumps(kept)))
 
 
 def unlock_user(connection: sa.Connection, user: User) -> None:
@@ -132,44 +184,10 @@ def delete_user(connection: sa.Connection, user: User) -> None:
     connection.execute(users.delete().where(users.c.id == user.id))
 
 
-# ---------------------------------------------------------------- groups
-
-
-def join_group(connection: sa.Connection, user: User, name: str) -> None:
-    """Makes the group if there is none of that name."""
-    group_id = connection.execute(sa.select(groups.c.id).where(groups.c.name == name)).scalar()
-    if group_id is None:
-        group_id = new_id("DG")
-        connection.execute(groups.insert().values(id=group_id, name=_checked_group(name), created=time.time()))
-    if name not in _groups_of(connection, user.id):
-        connection.execute(user_groups.insert().values(user_id=user.id, group_id=group_id))
-
-
-def leave_group(connection: sa.Connection, user: User, name: str) -> None:
-    """Raises NotFound."""
-    group = sa.select(groups.c.id).where(groups.c.name == name).scalar_subquery()
-    membership = sa.and_(user_groups.c.user_id == user.id, user_groups.c.group_id == group)
-    if connection.execute(user_groups.delete().where(membership)).rowcount == 0:
-        raise NotFound(f"{user.username} is in no group {name!r}")
-
-
-def set_group_status(connection: sa.Connection, name: str, status: str) -> None:
-    """What the group's members are, unless their own status is stricter. Raises NotFound, BadValue."""
-    changed = connection.execute(
-        groups.update().where(groups.c.name == name).values(status=checked_status(status))
-    )
-    if changed.rowcount == 0:
-        raise NotFound(f"there is no group {name!r}")
-
-
-def _groups_of(connection: sa.Connection, user_id: str) -> tuple[str, ...]:
-    query = (
-        sa.select(groups.c.name)
-        .join(user_groups, user_groups.c.group_id == groups.c.id)
-        .where(user_groups.c.user_id == user_id)
-        .order_by(groups.c.name)
-    )
-    return tuple(connection.execute(query).scalars())
+def chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    """As many as a statement may name."""
+    for first in range(0, len(values), _AT_ONCE):
+        yield values[first : first + _AT_ONCE]
 
 
 # ---------------------------------------------------------------- what may be stored
@@ -183,6 +201,29 @@ def checked_name(name: str, mode: str) -> str:
     if len(name.encode()) > _LONGEST_NAME:
         raise BadValue(f"a user name can't have more than {_LONGEST_NAME} bytes")
     return username
+
+
+def _check_free(connection: sa.Connection, username: str) -> None:
+    """Raises AlreadyThere."""
+    if connection.execute(sa.select(aliases.c.name).where(aliases.c.name == username)).first() is not None:
+        raise AlreadyThere(f"{username} is an alias of a user already")
+    if connection.execute(sa.select(users.c.id).where(users.c.username == username)).first() is not None:
+        raise AlreadyThere(f"there is a user {username} already")
+
+
+def checked_text(text: str) -> str:
+    """One line. Raises BadValue."""
+    text = text.strip()
+    if len(text) > _LONGEST_TEXT or (text and not text.isprintable()):
+        raise BadValue(f"{text[:_LONGEST_TEXT]!r} is no text of one line and at most {_LONGEST_TEXT} characters")
+    return text
+
+
+def checked_notes(text: str) -> str:
+    """Raises BadValue."""
+    if len(text) > _LONGEST_NOTES or "\0" in text:
+        raise BadValue(f"notes can't have more than {_LONGEST_NOTES} characters")
+    return text
 
 
 def checked_email(email: str) -> str:
@@ -199,9 +240,3 @@ def checked_status(status: str) -> str:
     if word not in STATUSES:
         raise BadValue(f"{status!r} is no status; wanted {', '.join(STATUSES)}")
     return word
-
-
-def _checked_group(name: str) -> str:
-    if not name.strip() or not name.isprintable():
-        raise BadValue(f"{name!r} is no group name")
-    return name

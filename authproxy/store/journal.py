@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import string
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
@@ -90,10 +91,11 @@ def find_logins(
                 typed.startswith(name + "@", autoescape=True),
             )
         )
-    return [_from_row(row) for row in connection.execute(query).mappings()]
+    return [login_of_row(row) for row in connection.execute(query).mappings()]
 
 
-def _from_row(row: sa.RowMapping) -> LoginRecord:
-    values = dict(row)
+def login_of_row(row: sa.RowMapping) -> LoginRecord:
+    """``row``: every column of a login but its number."""
+    values: dict[str, Any] = {name: row[name] for name in _COLUMNS}
     values["steps"] = tuple(Step(*step) for step in json.loads(values["steps"]))
     return LoginRecord(**values)

@@ -1,0 +1,129 @@
+"""Searching the authentication log: any page of a million logins, by time, user, application and outcome.
+
+Pages are found by their :class:`~authproxy.secondfactor.listing.Cursor`, never by counting rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from authproxy.model import LoginRecord
+from authproxy.secondfactor.listing import Cursor, Excerpt, Total, behind, containing, count_up_to
+from authproxy.secondfactor.names import normalize
+from authproxy.store.journal import login_of_row
+from authproxy.store.tables import aliases, logins, users
+
+_COLUMNS = [column for column in logins.columns if column.name != "id"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoginFilter:
+    """What is wanted; what is empty does not matter. ``since`` (inclusive) and ``until`` (exclusive) in epoch
+    seconds. ``names``: of users, normalized. ``results``: accept, reject, challenge; ``reasons`` as
+    ``model.Reason`` spells them; ``applications``: sections, or applications with keys, by name. ``login_id`` in
+    any case. ``text`` anywhere in the user's name, the client's address, or the whole of a login's ID."""
+
+    since: float | None = None
+    until: float | None = None
+    names: Collection[str] = ()
+    applications: Collection[str] = ()
+    factors: Collection[str] = ()
+    results: Collection[str] = ()
+    reasons: Collection[str] = ()
+    login_id: str = ""
+    text: str = ""
+
+
+EVERY_LOGIN = LoginFilter()
+
+
+def search_logins(
+    connection: sa.Connection,
+    wanted: LoginFilter = EVERY_LOGIN,
+    limit: int = 50,
+    cursor: Cursor | None = None,
+    *,
+    is_descending: bool = True,
+) -> Excerpt[LoginRecord]:
+    """The newest first, unless told otherwise. ``cursor``: of the page before."""
+    query = sa.select(logins.c.id, *_COLUMNS).where(*_conditions(wanted))
+    if cursor is not None:
+        query = query.where(behind(logins.c.at, logins.c.id, cursor, is_descending=is_descending))
+    order = (logins.c.at, logins.c.id)
+    query = query.order_by(*(column.desc() if is_descending else column for column in order)).limit(limit + 1)
+    rows = connection.execute(query).mappings().all()
+    last = rows[limit - 1] if len(rows) > limit else None
+    return Excerpt(
+        tuple(login_of_row(row) for row in rows[:limit]),
+        None if last is None else Cursor(last["at"], last["id"]),
+    )
+
+
+def count_logins(connection: sa.Connection, wanted: LoginFilter = EVERY_LOGIN) -> Total:
+    """Exact for a stretch of time; a search by more than that is counted up to a limit."""
+    conditions = _conditions(wanted)
+    if all(not value for name, value in _fields(wanted) if name not in ("since", "until")):
+        query = sa.select(sa.func.count()).select_from(logins).where(*conditions)
+        return Total(int(connection.execute(query).scalar_one()), is_exact=True)
+    return count_up_to(connection, sa.select(logins.c.id).where(*conditions))
+
+
+def user_ids(connection: sa.Connection, names: Collection[str], mode: str) -> dict[str, str]:
+    """The users who logged in under ``names``, as they were typed; names that nobody has are missing."""
+    keys = {name: normalize(name, mode) for name in names}
+    wanted = set(keys.values())
+    known = sa.union_all(
+        sa.select(users.c.username, users.c.id).where(users.c.username.in_(wanted)),
+        sa.select(aliases.c.name, aliases.c.user_id).where(aliases.c.name.in_(wanted)),
+    )
+    ids = {row[0]: row[1] for row in connection.execute(known)}
+    return {name: ids[key] for name, key in keys.items() if key in ids}
+
+
+def _fields(wanted: LoginFilter) -> list[tuple[str, Any]]:
+    return [(name, getattr(wanted, name)) for name in LoginFilter.__dataclass_fields__]
+
+
+def _conditions(wanted: LoginFilter) -> list[sa.ColumnElement[bool]]:
+    found: list[sa.ColumnElement[bool]] = []
+    if wanted.since is not None:
+        found.append(logins.c.at >= wanted.since)
+    if wanted.until is not None:
+        found.append(logins.c.at < wanted.until)
+    for column, values in (
+        (logins.c.section, wanted.applications),
+        (logins.c.factor, wanted.factors),
+        (logins.c.result, wanted.results),
+        (logins.c.reason, wanted.reasons),
+    ):
+        if values:
+            found.append(column.in_(values))
+    if wanted.names:
+        found.append(sa.or_(*(_is_name(name) for name in wanted.names)))
+    if wanted.login_id:
+        found.append(logins.c.login_id == wanted.login_id.strip().upper())
+    if wanted.text.strip():
+        found.append(_has_text(wanted.text.strip()))
+    return found
+
+
+def _is_name(name: str) -> sa.ColumnElement[bool]:
+    """As it was typed: in any case, with or without its domain."""
+    typed = sa.func.lower(logins.c.username)
+    return sa.or_(
+        typed == name,
+        typed.endswith("\\" + name, autoescape=True),
+        typed.startswith(name + "@", autoescape=True),
+    )
+
+
+def _has_text(text: str) -> sa.ColumnElement[bool]:
+    return sa.or_(
+        containing(logins.c.username, text),
+        containing(sa.func.coalesce(logins.c.client_ip, ""), text),
+        logins.c.login_id == text.upper(),
+    )

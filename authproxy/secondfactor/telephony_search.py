@@ -1,0 +1,95 @@
+"""Searching the ledger of messages and calls."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from authproxy.secondfactor.listing import Cursor, Excerpt, Total, behind, containing, count_up_to
+from authproxy.secondfactor.reach import masked
+from authproxy.secondfactor.telephony_view import Entry
+from authproxy.store.tables import telephony, users
+
+
+@dataclass(frozen=True, slots=True)
+class TelephonyFilter:
+    """What is wanted; what is empty does not matter. ``kinds``: sms, call. ``text`` anywhere in the user's name,
+    or at the end of the number."""
+
+    since: float | None = None
+    until: float | None = None
+    kinds: Collection[str] = ()
+    purposes: Collection[str] = ()
+    statuses: Collection[str] = ()
+    user_id: str = ""
+    text: str = ""
+
+
+EVERY_ENTRY = TelephonyFilter()
+
+
+def search_telephony(
+    connection: sa.Connection,
+    wanted: TelephonyFilter = EVERY_ENTRY,
+    limit: int = 50,
+    cursor: Cursor | None = None,
+    *,
+    is_descending: bool = True,
+) -> Excerpt[Entry]:
+    """The newest first, unless told otherwise. ``cursor``: of the page before."""
+    columns = telephony.c
+    query = (
+        sa.select(
+            columns.id,
+            columns.at,
+            columns.kind,
+            columns.purpose,
+            sa.func.coalesce(users.c.username, ""),
+            columns.last_digits,
+            columns.status,
+            columns.detail,
+            columns.cost,
+            sa.func.coalesce(columns.provider_id, ""),
+            columns.login_id,
+        )
+        .select_from(telephony.outerjoin(users, users.c.id == columns.user_id))
+        .where(*_conditions(wanted))
+    )
+    if cursor is not None:
+        query = query.where(behind(columns.at, columns.id, cursor, is_descending=is_descending))
+    order = (columns.at, columns.id)
+    query = query.order_by(*(column.desc() if is_descending else column for column in order)).limit(limit + 1)
+    rows = connection.execute(query).all()
+    last = rows[limit - 1] if len(rows) > limit else None
+    return Excerpt(
+        tuple(Entry(*row[:5], masked(row[5]), *row[6:]) for row in rows[:limit]),
+        None if last is None else Cursor(last.at, last.id),
+    )
+
+
+def count_telephony(connection: sa.Connection, wanted: TelephonyFilter = EVERY_ENTRY) -> Total:
+    source = telephony.outerjoin(users, users.c.id == telephony.c.user_id)
+    return count_up_to(connection, sa.select(telephony.c.id).select_from(source).where(*_conditions(wanted)))
+
+
+def _conditions(wanted: TelephonyFilter) -> list[sa.ColumnElement[bool]]:
+    found: list[sa.ColumnElement[bool]] = []
+    if wanted.since is not None:
+        found.append(telephony.c.at >= wanted.since)
+    if wanted.until is not None:
+        found.append(telephony.c.at < wanted.until)
+    for column, values in (
+        (telephony.c.kind, wanted.kinds),
+        (telephony.c.purpose, wanted.purposes),
+        (telephony.c.status, wanted.statuses),
+    ):
+        if values:
+            found.append(column.in_(values))
+    if wanted.user_id:
+        found.append(telephony.c.user_id == wanted.user_id)
+    if text := wanted.text.strip():
+        name = containing(sa.func.coalesce(users.c.username, ""), text)
+        found.append(sa.or_(name, telephony.c.last_digits.endswith(text, autoescape=True)))
+    return found
