@@ -55,6 +55,7 @@ users = Table(
     Column("directory_id", Text, ForeignKey("directories.id", ondelete="SET NULL"), index=True),
     Column("directory_key", Text),  # objectGUID or entryUUID: stays when the entry is renamed
     Column("last_sync", Float),
+    Column("left_directory", Float),  # since when it has not listed them: what disabled them ends with this
     Column("created", Float, nullable=False),
     Column("last_login", Float),
     Column("failures", Integer, nullable=False, server_default="0"),  # wrong passcodes in a row
@@ -104,6 +105,7 @@ phones = Table(
     Column("platform", Text, nullable=False, server_default=""),  # as the API spells it: "apple ios" ...
     Column("predelay", Integer),  # seconds before an extension is dialed
     Column("postdelay", Integer),  # seconds before the message is spoken
+    Column("directory_id", Text, ForeignKey("directories.id", ondelete="SET NULL"), index=True),  # has its number
     Column("created", Float, nullable=False),
     _one_of("type", "mobile", "landline", "unknown"),
 )
@@ -484,8 +486,11 @@ directories = Table(
     Column("kind", Text, nullable=False),
     Column("client", Text, nullable=False),  # an [ad_client] section: how to reach it
     Column("base_dn", Text, nullable=False, server_default=""),  # "": the section's search_dn
-    Column("group_dns", Text, nullable=False, server_default="[]"),  # JSON: whose members become users
+    Column("group_dns", Text, nullable=False, server_default="[]"),  # JSON: whose members become users; [] is all
+    Column("filter", Text, nullable=False, server_default=""),  # who else is left out
     Column("attributes", Text, nullable=False, server_default="{}"),  # JSON: email=mail, phone=mobile ...
+    Column("region", Text, nullable=False, server_default=""),  # whose numbers are without a country: "DE"
+    Column("adopts", Integer, nullable=False, server_default="0"),  # users who were here before become its own
     Column("is_enabled", Integer, nullable=False, server_default="1"),
     Column("interval", Integer, nullable=False, server_default="86400"),  # seconds between scheduled syncs
     Column("sends_invitations", Integer, nullable=False, server_default="0"),

@@ -92,7 +92,10 @@ def upgrade() -> None:
         sa.Column("client", sa.Text(), nullable=False),
         sa.Column("base_dn", sa.Text(), server_default="", nullable=False),
         sa.Column("group_dns", sa.Text(), server_default="[]", nullable=False),
+        sa.Column("filter", sa.Text(), server_default="", nullable=False),
         sa.Column("attributes", sa.Text(), server_default="{}", nullable=False),
+        sa.Column("region", sa.Text(), server_default="", nullable=False),
+        sa.Column("adopts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("is_enabled", sa.Integer(), server_default="1", nullable=False),
         sa.Column("interval", sa.Integer(), server_default="86400", nullable=False),
         sa.Column("sends_invitations", sa.Integer(), server_default="0", nullable=False),
@@ -156,20 +159,6 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'queued'"),
     )
     op.create_index(op.f("ix_messages_user_id"), "messages", ["user_id"], unique=False)
-    op.create_table(
-        "phones",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), server_default="", nullable=False),
-        sa.Column("number", sa.Text(), server_default="", nullable=False),
-        sa.Column("extension", sa.Text(), server_default="", nullable=False),
-        sa.Column("type", sa.Text(), server_default="mobile", nullable=False),
-        sa.Column("platform", sa.Text(), server_default="", nullable=False),
-        sa.Column("predelay", sa.Integer(), nullable=True),
-        sa.Column("postdelay", sa.Integer(), nullable=True),
-        sa.Column("created", sa.Float(), nullable=False),
-        sa.CheckConstraint("type IN ('mobile', 'landline', 'unknown')", name=op.f("ck_phones_type")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_phones")),
-    )
     op.create_table(
         "policies",
         sa.Column("id", sa.Text(), nullable=False),
@@ -263,31 +252,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_admin_links_admin_id"), "admin_links", ["admin_id"], unique=False)
     op.create_table(
-        "devices",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("origin", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), server_default="", nullable=False),
-        sa.Column("serial", sa.Text(), nullable=True),
-        sa.Column("phone_id", sa.Text(), nullable=True),
-        sa.Column("digits", sa.Integer(), server_default="6", nullable=False),
-        sa.Column("step", sa.Integer(), server_default="30", nullable=False),
-        sa.Column("algorithm", sa.Text(), server_default="sha1", nullable=False),
-        sa.Column("seed", sa.LargeBinary(), nullable=False),
-        sa.Column("counter", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("last_step", sa.Integer(), nullable=True),
-        sa.Column("drift", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("created", sa.Float(), nullable=False),
-        sa.Column("last_used", sa.Float(), nullable=True),
-        sa.CheckConstraint("algorithm IN ('sha1', 'sha256', 'sha512')", name=op.f("ck_devices_algorithm")),
-        sa.CheckConstraint("kind IN ('totp', 'hotp', 'yubikey')", name=op.f("ck_devices_kind")),
-        sa.CheckConstraint("origin IN ('software', 'hardware', 'phone')", name=op.f("ck_devices_origin")),
-        sa.ForeignKeyConstraint(["phone_id"], ["phones.id"], name=op.f("fk_devices_phone_id"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_devices")),
-        sa.UniqueConstraint("serial", "kind", "digits", name=op.f("uq_devices_serial_kind_digits")),
-    )
-    op.create_index(op.f("ix_devices_phone_id"), "devices", ["phone_id"], unique=False)
-    op.create_table(
         "groups",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -305,24 +269,24 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_groups_directory_id"), "groups", ["directory_id"], unique=False)
     op.create_table(
-        "phone_apps",
-        sa.Column("phone_id", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("serial", sa.Text(), nullable=False),
-        sa.Column("public_key", sa.LargeBinary(), nullable=False),
-        sa.Column("server_key", sa.LargeBinary(), nullable=True),
-        sa.Column("subscription", sa.Text(), server_default="", nullable=False),
-        sa.Column("permission", sa.Text(), server_default="", nullable=False),
-        sa.Column("clock_offset", sa.Float(), nullable=True),
-        sa.Column("last_contact", sa.Float(), nullable=True),
+        "phones",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), server_default="", nullable=False),
+        sa.Column("number", sa.Text(), server_default="", nullable=False),
+        sa.Column("extension", sa.Text(), server_default="", nullable=False),
+        sa.Column("type", sa.Text(), server_default="mobile", nullable=False),
+        sa.Column("platform", sa.Text(), server_default="", nullable=False),
+        sa.Column("predelay", sa.Integer(), nullable=True),
+        sa.Column("postdelay", sa.Integer(), nullable=True),
+        sa.Column("directory_id", sa.Text(), nullable=True),
         sa.Column("created", sa.Float(), nullable=False),
-        sa.CheckConstraint("kind IN ('web', 'pipush')", name=op.f("ck_phone_apps_kind")),
+        sa.CheckConstraint("type IN ('mobile', 'landline', 'unknown')", name=op.f("ck_phones_type")),
         sa.ForeignKeyConstraint(
-            ["phone_id"], ["phones.id"], name=op.f("fk_phone_apps_phone_id"), ondelete="CASCADE"
+            ["directory_id"], ["directories.id"], name=op.f("fk_phones_directory_id"), ondelete="SET NULL"
         ),
-        sa.PrimaryKeyConstraint("phone_id", name=op.f("pk_phone_apps")),
-        sa.UniqueConstraint("serial", name=op.f("uq_phone_apps_serial")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_phones")),
     )
+    op.create_index(op.f("ix_phones_directory_id"), "phones", ["directory_id"], unique=False)
     op.create_table(
         "policy_links",
         sa.Column("application", sa.Text(), nullable=False),
@@ -379,6 +343,7 @@ def upgrade() -> None:
         sa.Column("directory_id", sa.Text(), nullable=True),
         sa.Column("directory_key", sa.Text(), nullable=True),
         sa.Column("last_sync", sa.Float(), nullable=True),
+        sa.Column("left_directory", sa.Float(), nullable=True),
         sa.Column("created", sa.Float(), nullable=False),
         sa.Column("last_login", sa.Float(), nullable=True),
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
@@ -439,19 +404,30 @@ def upgrade() -> None:
         sa.UniqueConstraint("user_id", "hash", name=op.f("uq_bypass_codes_user_id_hash")),
     )
     op.create_table(
-        "device_users",
-        sa.Column("user_id", sa.Text(), nullable=False),
-        sa.Column("device_id", sa.Text(), nullable=False),
-        sa.Column("position", sa.Integer(), server_default="1", nullable=False),
-        sa.ForeignKeyConstraint(
-            ["device_id"], ["devices.id"], name=op.f("fk_device_users_device_id"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["users.id"], name=op.f("fk_device_users_user_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("user_id", "device_id", name=op.f("pk_device_users")),
+        "devices",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), server_default="", nullable=False),
+        sa.Column("serial", sa.Text(), nullable=True),
+        sa.Column("phone_id", sa.Text(), nullable=True),
+        sa.Column("digits", sa.Integer(), server_default="6", nullable=False),
+        sa.Column("step", sa.Integer(), server_default="30", nullable=False),
+        sa.Column("algorithm", sa.Text(), server_default="sha1", nullable=False),
+        sa.Column("seed", sa.LargeBinary(), nullable=False),
+        sa.Column("counter", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("last_step", sa.Integer(), nullable=True),
+        sa.Column("drift", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("created", sa.Float(), nullable=False),
+        sa.Column("last_used", sa.Float(), nullable=True),
+        sa.CheckConstraint("algorithm IN ('sha1', 'sha256', 'sha512')", name=op.f("ck_devices_algorithm")),
+        sa.CheckConstraint("kind IN ('totp', 'hotp', 'yubikey')", name=op.f("ck_devices_kind")),
+        sa.CheckConstraint("origin IN ('software', 'hardware', 'phone')", name=op.f("ck_devices_origin")),
+        sa.ForeignKeyConstraint(["phone_id"], ["phones.id"], name=op.f("fk_devices_phone_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_devices")),
+        sa.UniqueConstraint("serial", "kind", "digits", name=op.f("uq_devices_serial_kind_digits")),
     )
-    op.create_index(op.f("ix_device_users_device_id"), "device_users", ["device_id"], unique=False)
+    op.create_index(op.f("ix_devices_phone_id"), "devices", ["phone_id"], unique=False)
     op.create_table(
         "invitations",
         sa.Column("user_id", sa.Text(), nullable=False),
@@ -467,6 +443,25 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_invitations")),
         sa.UniqueConstraint("code_hash", name=op.f("uq_invitations_code_hash")),
+    )
+    op.create_table(
+        "phone_apps",
+        sa.Column("phone_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("serial", sa.Text(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("server_key", sa.LargeBinary(), nullable=True),
+        sa.Column("subscription", sa.Text(), server_default="", nullable=False),
+        sa.Column("permission", sa.Text(), server_default="", nullable=False),
+        sa.Column("clock_offset", sa.Float(), nullable=True),
+        sa.Column("last_contact", sa.Float(), nullable=True),
+        sa.Column("created", sa.Float(), nullable=False),
+        sa.CheckConstraint("kind IN ('web', 'pipush')", name=op.f("ck_phone_apps_kind")),
+        sa.ForeignKeyConstraint(
+            ["phone_id"], ["phones.id"], name=op.f("fk_phone_apps_phone_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("phone_id", name=op.f("pk_phone_apps")),
+        sa.UniqueConstraint("serial", name=op.f("uq_phone_apps_serial")),
     )
     op.create_table(
         "phone_users",
@@ -600,3 +595,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("user_id", "group_id", name=op.f("pk_user_groups")),
     )
     op.create_index(op.f("ix_user_groups_group_id"), "user_groups", ["group_id"], unique=False)
+    op.create_table(
+        "device_users",
+        sa.Column("user_id", sa.Text(), nullable=False),
+        sa.Column("device_id", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), server_default="1", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["device_id"], ["devices.id"], name=op.f("fk_device_users_device_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.id"], name=op.f("fk_device_users_user_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("user_id", "device_id", name=op.f("pk_device_users")),
+    )
+    op.create_index(op.f("ix_device_users_device_id"), "device_users", ["device_id"], unique=False)
