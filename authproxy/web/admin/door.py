@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import hmac
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
 
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from authproxy.errors import SecretError, StoreUnavailable
@@ -23,54 +19,40 @@ from authproxy.web.admin.standing import Standing, standing_of, touch
 from authproxy.web.admin.visit import Visit
 from authproxy.web.pages import origin
 from authproxy.web.pages.catalogue import choose
-from authproxy.web.pages.form import BadForm, Form, read_form
+from authproxy.web.pages.entrance import Arrival, serve
+from authproxy.web.pages.form import Form
 from authproxy.web.rates import Rates
-from authproxy.web.source import bucket, source_of
+from authproxy.web.source import bucket
 
 COOKIE: Final = "__Host-panel"
 LOGIN: Final = "/admin/login"
 CONFIRM: Final = "/admin/confirm"
-_CSRF_FIELD, _CSRF_HEADER = "csrf", "x-csrf-token"
 
 _log = Logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """One page as Starlette calls it. Twisted's coroutines run inside, Starlette's outside."""
+    """One page as Starlette calls it."""
 
     page: Page
     rooms: AdminRooms
     rates: Rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        form, is_readable = Form(), True
-        if request.method not in origin.SAFE_METHODS:
-            try:
-                form = await read_form(request)
-            except BadForm:
-                is_readable = False
-        visit = Visit(
-            request,
-            self.rooms,
-            source_of(scope),
-            choose("", request.headers.get("accept-language", "")),
-            form=form,
-        )
-        answering = Deferred.fromCoroutine(self._answered(visit, is_readable))
-        response = await answering.asFuture(asyncio.get_running_loop())
-        response.headers["Referrer-Policy"] = "same-origin"
-        await response(scope, receive, send)
+        await serve(scope, receive, send, self._answered)
 
-    async def _answered(self, visit: Visit, is_readable: bool) -> Response:
+    async def _answered(self, arrival: Arrival) -> Response:
+        request = arrival.request
+        language = choose("", request.headers.get("accept-language", ""))
+        visit = Visit(request, self.rooms, arrival.address, language, form=arrival.form or Form())
         try:
-            standing = await standing_of(visit, visit.request.cookies.get(COOKIE, ""))
+            standing = await standing_of(visit, request.cookies.get(COOKIE, ""))
             if standing.who is not None:
                 visit = _known(visit, standing)
                 self.rates.give_back(bucket(visit.address))
                 await touch(visit, standing)
-            return self._stopped(visit, standing, is_readable) or await self.page.answer(visit)
+            return self._stopped(visit, standing, arrival) or await self.page.answer(visit)
         except NotFound as error:
             return _problem(visit, 404, visit.gettext("There is no such page or thing"), str(error))
         except NotDone as error:
@@ -79,13 +61,12 @@ class Door:
             _log.error("{path}: {problem}", path=self.page.path, problem=str(error))
             return _problem(visit, 503, visit.gettext("The service can't do this right now"), "")
 
-    def _stopped(self, visit: Visit, standing: Standing, is_readable: bool) -> Response | None:
+    def _stopped(self, visit: Visit, standing: Standing, arrival: Arrival) -> Response | None:
         """None: may pass."""
-        if visit.request.method not in origin.SAFE_METHODS:
-            if not origin.is_own(visit.request.headers) or not _has_token(visit):
-                return _problem(visit, 403, visit.gettext("This form is out of date. Load the page again"), "")
-            if not is_readable:
-                return _problem(visit, 400, visit.gettext("This form can't be read"), "")
+        if arrival.changes and not arrival.is_own(visit.session.csrf if visit.session is not None else None):
+            return _problem(visit, 403, visit.gettext("This form is out of date. Load the page again"), "")
+        if arrival.form is None:
+            return _problem(visit, 400, visit.gettext("This form can't be read"), "")
         needs = self.page.needs
         if needs is Entry.ANYBODY:
             return None
@@ -104,14 +85,6 @@ def _known(visit: Visit, standing: Standing) -> Visit:
     accepted = visit.request.headers.get("accept-language", "")
     language = choose(standing.who.language, accepted)
     return replace(visit, who=standing.who, session=standing.session, language=language)
-
-
-def _has_token(visit: Visit) -> bool:
-    """Who has no session has no token either: there the origin alone decides."""
-    if visit.session is None:
-        return True
-    sent = visit.form.get(_CSRF_FIELD) or visit.request.headers.get(_CSRF_HEADER, "")
-    return hmac.compare_digest(sent.encode(), visit.session.csrf.encode())
 
 
 def _with_return(visit: Visit, path: str) -> str:
