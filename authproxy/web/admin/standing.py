@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import sqlalchemy as sa
 
 from authproxy.secondfactor.administrators import Administrator, find_administrator
 from authproxy.secondfactor.refusals import NotFound
 from authproxy.secondfactor.sessions import Session, find_session, touch_session
-from authproxy.web.admin.visit import Visit
-
-HALFWAY: Final = "halfway"
+from authproxy.web.admin.visit import HALFWAY, Visit
 
 
 @dataclass(frozen=True, slots=True)

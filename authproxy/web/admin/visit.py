@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from starlette.datastructures import QueryParams
@@ -23,6 +23,7 @@ from authproxy.web.pages.form import Form
 from authproxy.web.pages.templates import render
 
 T = TypeVar("T")
+HALFWAY: Final = "halfway"  # in a session's data: the second factor is still to come
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,13 @@ class Visit:
         """Whether htmx asks for a part of a page."""
         return "hx-request" in self.request.headers
 
+    @property
+    def is_in(self) -> bool:
+        """Whether the login is complete."""
+        return self.who is not None and self.session is not None and not self.session.data.get(HALFWAY)
+
     def may(self, permission: Permission) -> bool:
-        return self.who is not None and may(Role(self.who.role), permission)
+        return self.is_in and may(Role(self.admin.role), permission)
 
     # ------------------------------------------------------------ working on the database
 
