@@ -29,6 +29,9 @@ _NO_LETTERS = re.compile(r"[^a-z]+")
 _AROUND = re.compile(r"^[^a-z]+|[^a-z]+$")
 _SPELLED = str.maketrans("0134578@$!", "oieastbasi")
 _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+_NOBODYS: Final = (  # of random bytes that were thrown away
+    "$argon2id$v=19$m=19456,t=2,p=1$rDNsyHFgJWujZfuymKpgzA$RD/oazLa4QnYtcYLvimcGc4hdt1FBgh14RUjv7otBBc"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ def is_right(stored: StoredPassword, password: str) -> bool:
     if len(password) > LONGEST:
         password = ""
     try:
-        return _HASHER.verify(stored.hash or _nobodys(), _normal(password))
+        return _HASHER.verify(stored.hash or _NOBODYS, _normal(password)) and stored.hash is not None
     except (VerificationError, InvalidHashError):
         return False
 
@@ -106,8 +109,3 @@ def _commonest() -> frozenset[str]:
 def _normal(password: str) -> str:
     """The same however a keyboard makes its letters (NIST SP 800-63B 5.1.1.2)."""
     return unicodedata.normalize("NFKC", password)
-
-
-@cache
-def _nobodys() -> str:
-    return _HASHER.hash("nobody has this password")
