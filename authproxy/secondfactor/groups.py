@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from authproxy.secondfactor.ids import new_id
-from authproxy.secondfactor.listing import Listing, Window
+from authproxy.secondfactor.listing import Listing, Window, containing
 from authproxy.secondfactor.pushes import cancel_pushes
 from authproxy.secondfactor.refusals import AlreadyThere, BadValue, NotFound
 from authproxy.secondfactor.users import User, checked_notes, checked_status, read_users
@@ -43,7 +43,7 @@ _ROW = sa.select(*(groups.c[name] for name in Group.__dataclass_fields__ if name
 
 def list_groups(connection: sa.Connection, window: Window, text: str = "") -> Listing[Group]:
     """By name; those with ``text`` in it."""
-    wanted = groups.c.name.icontains(text.strip(), autoescape=True) if text.strip() else sa.true()
+    wanted = containing(groups.c.name, text.strip()) if text.strip() else sa.true()
     rows = _read(connection, lambda query: query.where(wanted).limit(window.limit).offset(window.offset))
     total = connection.execute(sa.select(sa.func.count()).select_from(groups).where(wanted)).scalar_one()
     return Listing(tuple(rows), total)
@@ -142,7 +142,9 @@ def join_group(connection: sa.Connection, user: User, name: str) -> None:
 
 def leave_group(connection: sa.Connection, user: User, name: str) -> None:
     """Raises NotFound."""
-    if not remove_member(connection, find_group(connection, name), user):
+    group = sa.select(groups.c.id).where(groups.c.name == name).scalar_subquery()
+    member = sa.and_(user_groups.c.user_id == user.id, user_groups.c.group_id == group)
+    if connection.execute(user_groups.delete().where(member)).rowcount == 0:
         raise NotFound(f"{user.username} is in no group {name!r}")
 
 

@@ -5,6 +5,7 @@ Pages are found by their :class:`~authproxy.secondfactor.listing.Cursor`, never 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from authproxy.secondfactor.names import normalize
 from authproxy.store.journal import login_of_row
 from authproxy.store.tables import aliases, logins, users
 
+_ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}|[0-9a-f]*:[0-9a-f:.]*")
+_LOGIN_ID = re.compile(r"[A-Za-z0-9-]{6,40}")
 _COLUMNS = [column for column in logins.columns if column.name != "id"]
 
 
@@ -25,7 +28,7 @@ class LoginFilter:
     """What is wanted; what is empty does not matter. ``since`` (inclusive) and ``until`` (exclusive) in epoch
     seconds. ``names``: of users, normalized. ``results``: accept, reject, challenge; ``reasons`` as
     ``model.Reason`` spells them; ``applications``: sections, or applications with keys, by name. ``login_id`` in
-    any case. ``text`` anywhere in the user's name, the client's address, or the whole of a login's ID."""
+    any case. ``text`` anywhere in the user's name, or the whole of the client's address or of a login's ID."""
 
     since: float | None = None
     until: float | None = None
@@ -114,16 +117,18 @@ def _conditions(wanted: LoginFilter) -> list[sa.ColumnElement[bool]]:
 def _is_name(name: str) -> sa.ColumnElement[bool]:
     """As it was typed: in any case, with or without its domain."""
     typed = sa.func.lower(logins.c.username)
-    return sa.or_(
+    forms = sa.or_(
         typed == name,
         typed.endswith("\\" + name, autoescape=True),
         typed.startswith(name + "@", autoescape=True),
     )
+    return sa.and_(containing(logins.c.username, name), forms) if name.isascii() else forms  # fewer are looked at
 
 
 def _has_text(text: str) -> sa.ColumnElement[bool]:
-    return sa.or_(
-        containing(logins.c.username, text),
-        containing(sa.func.coalesce(logins.c.client_ip, ""), text),
-        logins.c.login_id == text.upper(),
-    )
+    if _ADDRESS.fullmatch(text):
+        return logins.c.client_ip == text
+    ways = [containing(logins.c.username, text)]
+    if _LOGIN_ID.fullmatch(text):
+        ways.append(logins.c.id.in_(sa.select(logins.c.id).where(logins.c.login_id == text.upper())))
+    return sa.or_(*ways)

@@ -23,7 +23,7 @@ from authproxy.store.writer import Writer
 BALANCE: Final = "telephony_credits"
 OPEN: Final = ("queued", "sent", "ringing", "answered")  # in this order; whatever else is an end
 _DAY = 86_400.0
-_SHOWN_DIGITS = 4
+SHOWN_DIGITS = 4
 _LONGEST_DETAIL = 200
 
 _literal = sa.literal_column
@@ -147,7 +147,7 @@ class Ledger:
             "purpose": expense.purpose,
             "owner": expense.user_id,
             "phone_id": expense.phone.id,
-            "last_digits": expense.phone.number[-_SHOWN_DIGITS:],
+            "last_digits": expense.phone.number[-SHOWN_DIGITS:],
             "cost": cost,
             "login_id": expense.login_id,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from authproxy.store.tables import (
 
 LOCKED_OUT: Final = "locked out"
 _FEWEST_DIGITS = 4
+_NUMBER = re.compile(r"[+0-9 ()./-]+")
+_NO_DIGITS = re.compile(r"[^0-9]")
 
 
 class UserOrder(StrEnum):
@@ -113,7 +116,7 @@ def _has_text(text: str) -> sa.ColumnElement[bool]:
     serials = (
         sa.select(device_users.c.user_id)
         .join(devices, devices.c.id == device_users.c.device_id)
-        .where(devices.c.serial.icontains(text, autoescape=True))
+        .where(containing(devices.c.serial, text))
     )
     ways = [
         *(containing(column, text) for column in own),
@@ -121,8 +124,8 @@ def _has_text(text: str) -> sa.ColumnElement[bool]:
         users.c.id.in_(sa.select(aliases.c.user_id).where(containing(aliases.c.name, text))),
         users.c.id.in_(serials),
     ]
-    digits = "".join(character for character in text if character.isascii() and character.isdigit())
-    if len(digits) >= _FEWEST_DIGITS:
+    digits = _NO_DIGITS.sub("", text)
+    if _NUMBER.fullmatch(text) and len(digits) >= _FEWEST_DIGITS:
         numbers = (
             sa.select(phone_users.c.user_id)
             .join(phones, phones.c.id == phone_users.c.phone_id)

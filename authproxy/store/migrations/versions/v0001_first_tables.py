@@ -63,7 +63,7 @@ def upgrade() -> None:
         sa.Column("address", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
     )
-    op.create_index(op.f("ix_audit_at"), "audit", ["at"], unique=False)
+    op.create_index("ix_audit_search", "audit", ["at", "id", "actor", "action", "object"], unique=False)
     op.create_table(
         "challenges",
         sa.Column("hash", sa.LargeBinary(), nullable=False),
@@ -123,8 +123,13 @@ def upgrade() -> None:
         sa.Column("steps", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_logins")),
     )
-    op.create_index(op.f("ix_logins_at"), "logins", ["at"], unique=False)
     op.create_index(op.f("ix_logins_login_id"), "logins", ["login_id"], unique=False)
+    op.create_index(
+        "ix_logins_search",
+        "logins",
+        ["at", "id", "result", "reason", "factor", "section", "username", "client_ip"],
+        unique=False,
+    )
     op.create_index(op.f("ix_logins_username_at"), "logins", ["username", "at"], unique=False)
     op.create_table(
         "messages",
@@ -222,8 +227,13 @@ def upgrade() -> None:
         sa.CheckConstraint("kind IN ('sms', 'call')", name=op.f("ck_telephony_kind")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_telephony")),
     )
-    op.create_index(op.f("ix_telephony_at"), "telephony", ["at"], unique=False)
     op.create_index(op.f("ix_telephony_provider_id"), "telephony", ["provider_id"], unique=False)
+    op.create_index(
+        "ix_telephony_search",
+        "telephony",
+        ["at", "id", "kind", "status", "purpose", "user_id", "last_digits"],
+        unique=False,
+    )
     op.create_index(op.f("ix_telephony_user_id"), "telephony", ["user_id"], unique=False)
     op.create_table(
         "tickets",
