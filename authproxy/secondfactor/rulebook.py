@@ -1,0 +1,44 @@
+"""What administrators decided, held in memory for logins: settings of the account.
+
+It is as fresh as the database: before the first job of a transaction the writer notices that another connection
+(the panel's, or a command's) has committed something, which costs it a microsecond, and has the rules read anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from authproxy.config.settings import ServiceSettings
+from authproxy.config.settings_telephony import Prices
+from authproxy.secondfactor.account_settings import AccountSettings, Defaults, load_settings
+from authproxy.store.statements import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """``service`` and ``prices``: ``[service]`` and ``[telephony]`` with what was changed since."""
+
+    account: AccountSettings
+    service: ServiceSettings
+    prices: Prices
+
+    @classmethod
+    def of(cls, account: AccountSettings) -> Rules:
+        return cls(account, account.service(), account.prices())
+
+
+class Rulebook:
+    """``rules`` is replaced as a whole, and may be looked at from any thread; what a login may not miss is looked
+    at in its job."""
+
+    def __init__(self, defaults: Defaults) -> None:
+        self._defaults = defaults
+        self.rules = Rules.of(AccountSettings(defaults))
+
+    def read(self, connection: Connection) -> None:
+        """In the writer's thread. Raises BadValue for rows that nothing here has written."""
+        self.rules = Rules.of(load_settings(connection, self._defaults))
+
+    @property
+    def service(self) -> ServiceSettings:
+        return self.rules.service
