@@ -1,4 +1,4 @@
-"""Decided logins on their way to the log, ``authevents.log`` and the metrics."""
+"""Decided logins on their way to the log, ``authevents.log``, the metrics and the traces."""
 
 from __future__ import annotations
 
@@ -87,12 +87,14 @@ class LoginLog:
         events: AuthEvents | None,
         is_debug: bool = False,
         watches: Watches = watches_nobody,
+        trace: Callable[[LoginRecord], None] | None = None,
     ) -> None:
         self._names = names
         self._metrics = metrics
         self._events = events
         self._is_debug = is_debug
         self._watches = watches
+        self._trace = trace
         self._seconds = metrics.login_seconds.labels(names.section)
 
     def __call__(self, login: LoginRecord) -> None:
@@ -119,6 +121,8 @@ class LoginLog:
         )
         if self._events is not None:
             self._events.note(login, self._names)
+        if self._trace is not None:
+            self._trace(login)
 
     def _measure(self, login: LoginRecord) -> None:
         self._metrics.count_login(login.section, login.result, login.reason, login.factor)

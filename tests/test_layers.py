@@ -107,6 +107,7 @@ RULES = (
             "authproxy.messaging.webpush_hosts",
             "authproxy.messaging.webpush_vapid",
             "authproxy.support.findings",
+            "authproxy.tracing.spans",
             "authproxy.support.redaction",
             "authproxy.support.scrubber",
             "authproxy.support.pseudonyms",
@@ -206,6 +207,11 @@ RULES = (
             "authproxy.metrics_state",
             "authproxy.config.settings",
         ),
+    ),
+    Rule(
+        "traces know the words and where they go",
+        ("authproxy.tracing",),
+        allowed=(*WORDS, "authproxy.tracing", "authproxy.config.settings"),
     ),
     Rule(
         "what the daemon does for support staff knows no wire and no store",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor as Reactor
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred
 
 from authproxy.assembly.doors import Doors, Parts
 from authproxy.assembly.pipelines import Pipelines
@@ -15,13 +17,17 @@ from authproxy.assembly.retirement import Retirement, close_all
 from authproxy.assembly.second_factors import SecondFactors
 from authproxy.assembly.shelf import Shelf
 from authproxy.config.settings import MainSettings, Settings
-from authproxy.errors import AuthproxyError
+from authproxy.errors import AuthproxyError, ConfigError
 from authproxy.linefile import LineFile
 from authproxy.loginlog import AuthEvents
 from authproxy.metrics import Metrics
+from authproxy.model import LoginRecord
 from authproxy.radius.attributes import Dictionary
 from authproxy.secondfactor.embedded import Embedded
 from authproxy.support.desk import SupportDesk
+
+if TYPE_CHECKING:
+    from authproxy.tracing.otlp import Traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,11 @@ class Assembly:
             ground.embedded, ground.reactor, before._second_factors if before else None
         )
         self.events = self._auth_events(settings.main)
-        self._pipelines = Pipelines(ground.embedded, ground.metrics, self.events, ground.reactor, ground.desk)
+        self._tracing: Shelf[object, Traces] = Shelf(_end_traces, before._tracing if before else None)
+        self.trace = self._traces(settings.main)
+        self._pipelines = Pipelines(
+            ground.embedded, ground.metrics, self.events, ground.reactor, ground.desk, self.trace
+        )
         self.doors = Doors()
 
     @classmethod
@@ -91,6 +101,16 @@ class Assembly:
         file = self._event_files.get((path, size, count), lambda: LineFile(path, size, count))
         return AuthEvents(file.write)
 
+    def _traces(self, main: MainSettings) -> Callable[[LoginRecord], None] | None:
+        settings = main.traces
+        if settings is None:
+            return None
+        try:
+            from authproxy.tracing.otlp import Traces  # an extra, and a third of a second of imports
+        except ImportError as error:
+            raise ConfigError(f"otel_endpoint: traces need authproxy[otel]: {error}") from None
+        return self._tracing.get(settings, lambda: Traces(settings, self._ground.reactor)).note
+
     # ------------------------------------------------------------ use
 
     def discard(self) -> None:
@@ -119,7 +139,7 @@ class Assembly:
         return self._event_files.parts()
 
     def _shelves(self) -> list[Shelf[object, object]]:
-        return [*self.primaries.shelves, self._second_factors.shelf, self._event_files]  # type: ignore[list-item]
+        return [*self.primaries.shelves, self._second_factors.shelf, self._event_files, self._tracing]  # type: ignore[list-item]
 
     # ------------------------------------------------------------ the end
 
@@ -133,3 +153,7 @@ class Assembly:
         for shelf in self._shelves():
             for closer in shelf.close():
                 await maybeDeferred(closer)
+
+
+def _end_traces(traces: Traces) -> Deferred[None]:
+    return Deferred.fromCoroutine(traces.close())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor as Reactor
 
@@ -11,7 +12,7 @@ from authproxy.config.settings import Failmode, LdapServerSettings, RadiusServer
 from authproxy.deadlines import Deadlines
 from authproxy.loginlog import AuthEvents, LoginLog, SectionNames
 from authproxy.metrics import Metrics
-from authproxy.model import Primary, SecondFactor
+from authproxy.model import LoginRecord, Primary, SecondFactor
 from authproxy.policy import Rules
 from authproxy.secondfactor.embedded import Embedded
 from authproxy.support.desk import SupportDesk
@@ -22,13 +23,20 @@ class Pipelines:
     """Makes those of one configuration, and knows whether a login is in one of them."""
 
     def __init__(
-        self, embedded: Embedded, metrics: Metrics, events: AuthEvents | None, reactor: Reactor, desk: SupportDesk
+        self,
+        embedded: Embedded,
+        metrics: Metrics,
+        events: AuthEvents | None,
+        reactor: Reactor,
+        desk: SupportDesk,
+        trace: Callable[[LoginRecord], None] | None = None,
     ) -> None:
         self._embedded = embedded
         self._metrics = metrics
         self._events = events
         self._reactor = reactor
         self._desk = desk
+        self._trace = trace
         self._deadlines: list[Deadlines] = []
 
     def authenticator(
@@ -56,6 +64,7 @@ class Pipelines:
                 self._events,
                 section.debug,
                 self._desk.watchlist.has,
+                self._trace,
             ),
             deadlines,
             time.time,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from authproxy.config import ini
 from authproxy.config.build_clients import client
-from authproxy.config.build_monitor import metrics, syslog
+from authproxy.config.build_monitor import metrics, syslog, traces
 from authproxy.config.build_servers import MODES, http_proxy, ldap_server, radius_server
 from authproxy.config.build_telephony import telephony
 from authproxy.config.build_web import web
@@ -164,6 +164,7 @@ def _main(checked: Checked, places: Places) -> MainSettings:
         dictionary_dir=places.to_read(dictionaries) if dictionaries else None,
         support_gpg_recipient=main.text("support_gpg_recipient"),
         test_connectivity_on_startup=main.flag("test_connectivity_on_startup"),
+        traces=traces(main),
     )
 
 

@@ -1,4 +1,4 @@
-"""What watches the daemon from outside: its figures, and a syslog server."""
+"""What watches the daemon from outside: its figures, a syslog server, a collector of traces."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from authproxy.config.build_servers import spans
 from authproxy.config.places import Places
-from authproxy.config.settings import MetricsSettings, SyslogSettings
+from authproxy.config.settings import MetricsSettings, SyslogSettings, TraceSettings
 from authproxy.config.values import SectionValues
 
 _PORT, _TLS_PORT = 514, 6514
@@ -32,3 +32,10 @@ def syslog(main: SectionValues, places: Places) -> SyslogSettings | None:
 
 def _port_of(transport: str) -> int:
     return _TLS_PORT if transport == "tls" else _PORT
+
+
+def traces(main: SectionValues) -> TraceSettings | None:
+    endpoint = main.optional_text("otel_endpoint")
+    if not endpoint:
+        return None
+    return TraceSettings(endpoint, main.text("otel_service_name"), main.flag("otel_usernames"))

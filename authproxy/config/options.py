@@ -9,6 +9,7 @@ from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit
 
 from authproxy.config.settings import Address, RequireMessageAuthenticator
 from authproxy.model import Factor
@@ -17,6 +18,7 @@ _TRUE = frozenset(("true", "1", "yes", "on"))
 _FALSE = frozenset(("false", "0", "no", "off"))
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?\Z")
 _BASE_URL = re.compile(r"https://(\[[0-9a-f:.]+\]|[^/:?#@\s]+)(?::([0-9]+))?/?\Z")
+_URL_TEXT = re.compile(r"[!-~]+\Z")
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,15}\Z")
 _ATTRIBUTE = re.compile(r"(?:[A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)+)(?:;[A-Za-z0-9-]+)*\Z")
 _AUTO_FACTORS = (Factor.PUSH, Factor.PHONE, Factor.PASSCODE)
@@ -266,6 +268,18 @@ def _base_url(text: str) -> str:
     return text.lower().rstrip("/")
 
 
+def _http_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_sound = parts.port is None or parts.port > 0
+    except ValueError:
+        raise BadValue(HTTP_URL.wanted) from None
+    is_sound = is_sound and parts.scheme in ("https", "http") and bool(parts.hostname) and "@" not in parts.netloc
+    if not is_sound or not _URL_TEXT.match(text):
+        raise BadValue(HTTP_URL.wanted)
+    return text
+
+
 def _database(text: str) -> str:
     scheme = text.partition("://")[0].lower().partition("+")[0]
     if "://" not in text or scheme not in ("sqlite", "postgresql"):
@@ -295,6 +309,7 @@ ADDRESS_RANGE = Kind("an IP address, a range 192.0.2.1-192.0.2.9, or a network 1
 ADDRESS_RANGES = Kind("addresses, ranges and networks, separated by commas", _address_ranges)
 PATH = Kind("a path", _same, free_text=True)
 URL = Kind("a URL", _same)
+HTTP_URL = Kind("https:// or http:// with a host, and no password", _http_url)
 BASE_URL = Kind("https:// with a host and maybe a port, such as https://mfa.example.com:8443", _base_url)
 ON_OFF_AUTO = Kind("true, false or auto", _on_off_auto)
 NAMES = Kind("names, separated by commas", _names)

@@ -83,6 +83,7 @@ _SAMPLES = {
     "nas_ip": "192.0.2.1",
     "ntlm_domain": "EXAMPLE",
     "ntlm_workstation": "VPN1",
+    "otel_endpoint": "http://127.0.0.1:4318/v1/traces",
     "pass_through_attr_names": "Class,Filter-Id",
     "passphrase_file": "credential:authproxy-passphrase",
     "password": "change-me",

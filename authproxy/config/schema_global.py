@@ -77,6 +77,20 @@ MAIN = SectionType(
             "reach every peer at start and log what came of it",
             "false",
         ),
+        Option(
+            "otel_endpoint",
+            kind.HTTP_URL,
+            "OpenTelemetry collector that a trace of each login is sent to, by OTLP over HTTP: its whole URL, "
+            "path included. Needs `authproxy[otel]`",
+            default_note="none",
+        ),
+        Option("otel_service_name", kind.TEXT, "the `service.name` of these traces", "authproxy"),
+        Option(
+            "otel_usernames",
+            kind.BOOLEAN,
+            "traces also hold who logged in, from which address, and the details of each step",
+            "false",
+        ),
         Option("fips_mode", kind.BOOLEAN, "use FIPS-validated cryptography only", "false", pending=NOT_YET),
         *OUTBOUND,
     ),

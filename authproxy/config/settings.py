@@ -33,6 +33,7 @@ class MainSettings:
     dictionary_dir: Path | None = None
     support_gpg_recipient: str = ""
     test_connectivity_on_startup: bool = False
+    traces: TraceSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +294,15 @@ class MetricsSettings:
     interface: str = "127.0.0.1"
     port: int = 9812
     client_ips: tuple[tuple[Address, Address], ...] = ()  # first to last address
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSettings:
+    """An OpenTelemetry collector. ``endpoint``: the URL that spans are sent to. ``with_names``: also of whom."""
+
+    endpoint: str
+    service_name: str = "authproxy"
+    with_names: bool = False
 
 
 @dataclass(frozen=True, slots=True)

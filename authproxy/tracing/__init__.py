@@ -1,0 +1,1 @@
+"""Decided logins as OpenTelemetry traces, for who has installed ``authproxy[otel]``."""
