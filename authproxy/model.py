@@ -187,6 +187,7 @@ class Reason(StrEnum):
     PUSH_FRAUD = "push reported as fraud"
     TOO_MANY_PUSHES = "too many pushes lately"
     CALL_FRAUD = "call reported as fraud"
+    BAD_SECURITY_KEY = "security key not proven"
     WRONG_NUMBER = "wrong number or code of a verified push"
     TIMED_OUT = "no answer in time"
     GIVEN_UP = "the client gave up"

@@ -9,7 +9,6 @@ from functools import partial
 
 from twisted.internet.defer import CancelledError
 
-from authproxy.config.settings import ServiceSettings
 from authproxy.errors import StoreUnavailable
 from authproxy.model import (
     Allowed,
@@ -37,6 +36,7 @@ from authproxy.secondfactor.passcodes import Passcodes, Tried, recorded
 from authproxy.secondfactor.prepared import PreparedPushes
 from authproxy.secondfactor.pushes import PushMode, Target
 from authproxy.secondfactor.reach import Phone
+from authproxy.secondfactor.rulebook import Rulebook
 from authproxy.secondfactor.verification import Seals
 from authproxy.store.writer import Writer
 
@@ -79,10 +79,19 @@ class Ready:
     todo: Code | ToReach | Allowed | Refused
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A login that was decided and recorded. ``progress``: what its user reads."""
+
+    verdict: Allowed | Refused
+    login: LoginRecord
+    progress: Progress
+
+
 class ApiLogins:
     def __init__(
         self,
-        settings: ServiceSettings,
+        book: Rulebook,
         writer: Writer,
         seals: Seals,
         ways: OutOfBand,
@@ -93,7 +102,7 @@ class ApiLogins:
         monotonic: Callable[[], float],
     ) -> None:
         """``now``: epoch seconds. ``announce`` is told of every login that ended."""
-        self._settings = settings
+        self._book = book
         self._writer = writer
         self._seals = seals
         self._ways = ways
@@ -108,7 +117,7 @@ class ApiLogins:
 
     def origin(self, app: Application, who: Who, call: AuthCall) -> Origin:
         """Raises BadParameter."""
-        policy, trail = ApiPolicy.of(app, self._settings), Trail(self._monotonic)
+        policy, trail = ApiPolicy.of(app, self._book.service), Trail(self._monotonic)
         name = name_of(who, policy.username_normalization)
         ip_address, hostname = _storable(call.ip_address), _storable(call.hostname)
         return Origin(app.name, policy, name, ip_address, hostname, new_login_id(), trail)
@@ -160,7 +169,7 @@ class ApiLogins:
 
     # ------------------------------------------------------------ until it is recorded
 
-    async def run(self, ready: Ready, told: Callable[[Progress], None]) -> Progress:
+    async def run(self, ready: Ready, told: Callable[[Progress], None]) -> Ended:
         """``told`` is told of each stage. The end is recorded before it is returned. Raises StoreUnavailable."""
         origin = ready.origin
         entry = self._journal.entry(partial(self._record_of, origin))
@@ -172,16 +181,16 @@ class ApiLogins:
             raise
         login = entry.recorded(tried.verdict)
         if login is None:
-            await self.record(origin, tried.verdict)
+            login = await self.record(origin, tried.verdict)
         else:
             self._announce(login)
-        return api_words.final(tried.verdict, tried.has_locked)
+        return Ended(tried.verdict, login, api_words.final(tried.verdict, tried.has_locked))
 
     async def _decide(self, ready: Ready, entry: Entry, told: Callable[[Progress], None]) -> Tried:
         match ready.todo:
             case Code(code):
                 policy = ready.origin.policy
-                passcodes = Passcodes(self._settings, self._seals, Admission(policy.new_user_policy))
+                passcodes = Passcodes(self._book, self._seals, Admission(policy.new_user_policy))
                 trying = passcodes.trying(ready.origin.name, code, policy.factors, self._now())
                 return await self._writer.run(recorded(trying, entry))
             case ToReach(Factor.PUSH, phone, asking, target):
@@ -196,11 +205,12 @@ class ApiLogins:
             case Allowed() | Refused() as verdict:
                 return Tried(verdict)
 
-    async def record(self, origin: Origin, verdict: Allowed | Refused) -> None:
+    async def record(self, origin: Origin, verdict: Allowed | Refused) -> LoginRecord:
         """Durable when it returns. Raises StoreUnavailable."""
         login = self._record_of(origin, verdict)
         await self._journal.record(login)
         self._announce(login)
+        return login
 
     def _record_of(self, origin: Origin, verdict: Verdict) -> LoginRecord:
         """Also called in the store's thread."""

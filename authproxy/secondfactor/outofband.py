@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from authproxy.config.settings import ServiceSettings
 from authproxy.model import Allowed, Factor, Reason, Refused
 from authproxy.secondfactor import sms_codes
 from authproxy.secondfactor.account import Account, note_login
@@ -23,6 +22,7 @@ from authproxy.secondfactor.gateways import (
 from authproxy.secondfactor.joint import Joint
 from authproxy.secondfactor.pushes import Push, PushMode, PushRequest, PushStatus, Target, TooMany
 from authproxy.secondfactor.reach import Phone
+from authproxy.secondfactor.rulebook import Rulebook
 from authproxy.secondfactor.verification import Seals
 from authproxy.secondfactor.wording import DENIED, passcode_message
 from authproxy.store.statements import Connection
@@ -64,7 +64,7 @@ def unheard(_stage: CallStage) -> None:
 class OutOfBand:
     def __init__(
         self,
-        settings: ServiceSettings,
+        book: Rulebook,
         writer: Writer,
         seals: Seals,
         pushes: AsksPush,
@@ -72,7 +72,7 @@ class OutOfBand:
         now: Callable[[], float],
     ) -> None:
         """``now``: epoch seconds."""
-        self._settings = settings
+        self._book = book
         self._writer = writer
         self._seals = seals
         self._pushes = pushes
@@ -133,9 +133,9 @@ class OutOfBand:
         """Sends a new batch of passcodes, which ends the one before; None when the gateway has taken it."""
         texts = self.gateways.texts
         assert texts is not None
-        codes = sms_codes.new_codes(self._settings.sms_batch)
+        codes = sms_codes.new_codes(self._book.service.sms_batch)
         await self._writer.run(lambda connection: self._store(connection, asking.user_id, phone.id, codes))
-        message = passcode_message(self._settings.sms_message, codes)
+        message = passcode_message(self._book.service.sms_message, codes)
         end = await texts.send(Text(phone, asking.user_id, message, "passcodes", asking.login_id))
         if end is TextEnd.ACCEPTED:
             return None
@@ -143,13 +143,13 @@ class OutOfBand:
         return Refused(Reason.FACTOR_NOT_AVAILABLE, asking.message, Factor.SMS, detail)
 
     def _store(self, connection: Connection, user_id: str, phone_id: str, codes: tuple[str, ...]) -> None:
-        now, valid = self._now(), self._settings.sms_valid_seconds
+        now, valid = self._now(), self._book.service.sms_valid_seconds
         hashes = {code: self._seals.code_hash(user_id, sms_codes.hashed(code)) for code in codes}
         sms_codes.store_batch(connection, user_id, phone_id, hashes, now, now + valid if valid else None)
 
     # ------------------------------------------------------------ the user said yes
 
-    async def admit(self, asking: Asking, factor: Factor, device: str) -> Allowed | Refused:
+    async def admit(self, asking: Asking, factor: str, device: str) -> Allowed | Refused:
         """The user may have been disabled or deleted meanwhile: that counts."""
         now = self._now()
 

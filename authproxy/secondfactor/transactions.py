@@ -9,7 +9,6 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from authproxy.config.settings import ServiceSettings
 from authproxy.errors import StoreUnavailable
 from authproxy.model import Allowed, Factor, Journal, LoginRecord, Reason, Refused
 from authproxy.secondfactor import activations, api_words
@@ -35,6 +34,7 @@ from authproxy.secondfactor.outofband import OutOfBand
 from authproxy.secondfactor.prepared import PreparedPushes
 from authproxy.secondfactor.reach import reachable
 from authproxy.secondfactor.refusals import BadValue
+from authproxy.secondfactor.rulebook import Rulebook
 from authproxy.secondfactor.users import checked_name
 from authproxy.secondfactor.verification import Seals
 from authproxy.store.writer import Writer
@@ -50,7 +50,7 @@ class Transactions:
 
     def __init__(
         self,
-        settings: ServiceSettings,
+        book: Rulebook,
         writer: Writer,
         seals: Seals,
         ways: OutOfBand,
@@ -61,15 +61,13 @@ class Transactions:
         links: EnrollLinks | None = None,
     ) -> None:
         """``now``: epoch seconds. ``announce`` is told of every login that ended. ``links``: where to enroll."""
-        self._settings = settings
+        self._book = book
         self._writer = writer
         self._lines = ways.gateways.lines
         self._links = links
         self._now = now
         self._prepared = PreparedPushes(clock.seconds)
-        self._logins = ApiLogins(
-            settings, writer, seals, ways, self._prepared, journal, announce, now, clock.seconds
-        )
+        self._logins = ApiLogins(book, writer, seals, ways, self._prepared, journal, announce, now, clock.seconds)
         self._open = OpenTransactions(clock)
         self._running: set[Deferred[None]] = set()
 
@@ -133,7 +131,7 @@ class Transactions:
 
     async def auth(self, app: Application, who: Who, call: AuthCall) -> Progress:
         """See AuthApi."""
-        return await self._logins.run(await self._logins.prepare(app, who, call), lambda progress: None)
+        return (await self._logins.run(await self._logins.prepare(app, who, call), lambda progress: None)).progress
 
     async def begin(self, app: Application, who: Who, call: AuthCall) -> str:
         """See AuthApi."""
@@ -148,7 +146,7 @@ class Transactions:
     async def _go_on(self, ready: Ready, transaction: Transaction) -> None:
         end, login_id = _FAILED, ready.origin.login_id
         try:
-            end = await self._logins.run(ready, transaction.advance)
+            end = (await self._logins.run(ready, transaction.advance)).progress
         except CancelledError:
             pass  # the service stops
         except StoreUnavailable as error:
@@ -168,14 +166,14 @@ class Transactions:
         shown = username.strip() or uuid.uuid4().hex
         now = self._now()
         try:
-            name = checked_name(shown, ApiPolicy.of(app, self._settings).username_normalization)
+            name = checked_name(shown, ApiPolicy.of(app, self._book.service).username_normalization)
             expires = activations.checked_expiry(now, valid_seconds or activations.DEFAULT_SECONDS)
         except BadValue as error:
             raise BadParameter(str(error)) from None
         new = NewUser(new_id("DU"), new_id("DP"), name, shown, activations.new_code(), now, expires)
         if not await self._writer.run(enrolling(new)):
             raise BadParameter(_ALREADY_THERE)
-        base_url = self._settings.web.base_url if self._settings.web else ""
+        base_url = self._book.service.web.base_url if self._book.service.web else ""
         activation = activations.shown(new.code, base_url, expires)
         return Enrollment(new.user_id, name, activation.code, activation.url, activation.barcode, expires)
 
