@@ -9,6 +9,7 @@ import click
 import authproxy
 
 COMMANDS = {
+    "admin": "administrators of the embedded service",
     "application": "applications registered with the embedded service",
     "bypass": "bypass codes",
     "check": "validate a configuration file",

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from authproxy.model import JsonValue
 from authproxy.secondfactor import sessions
 from authproxy.secondfactor.ids import new_id
 from authproxy.secondfactor.listing import Listing, Window, containing
@@ -51,6 +52,10 @@ class Administrator:
 
     def is_locked_out(self, now: float) -> bool:
         return self.locked_until is not None and self.locked_until > now
+
+    def told(self) -> dict[str, JsonValue]:
+        """What the record of changes keeps of an administrator."""
+        return {key: getattr(self, key) for key in ("email", "name", "phone", "role", "status", "language")}
 
 
 _COLUMNS = [administrators.c[name] for name in Administrator.__dataclass_fields__ if name != "has_totp"]

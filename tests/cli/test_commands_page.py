@@ -88,7 +88,16 @@ def test_the_keys_on_the_page_are_those_that_are_printed(lived_in: Console, tmp_
     codes = [hotp(SEED, counter) for counter in (7, 8)]
     picture = tmp_path / "logo.png"
     segno.make("a logo").save(str(picture))
+    person = ["--name", "Ann"]
     runs: dict[str, list[str | Path]] = {
+        "admin create-owner": ["ann@example.org", *person],
+        "admin add": ["bob@example.org", *person, "--role", "Help Desk"],
+        "admin list": [],
+        "admin reset": ["bob@example.org"],
+        "admin unlock": ["bob@example.org"],
+        "admin disable": ["bob@example.org"],
+        "admin enable": ["bob@example.org"],
+        "admin delete": ["bob@example.org"],
         "user add": ["dave"],
         "user list": [],
         "user show": ["bob"],
