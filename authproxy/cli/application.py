@@ -28,23 +28,80 @@ command.add_command(application_logo.command)
 @click.option("--type", "type_", type=click.Choice(applications.TYPES), required=True, help="which API it may use")
 @click.option("--allow-v1-signatures", is_flag=True, help="for duo_unix before 2.0.4: requests that carry no date")
 @click.option("--policy", metavar="KEY=VALUE", multiple=True, help="what differs from [service]")
+@click.option("--permission", "permissions", metavar="NAME", multiple=True, help="what an adminapi may do")
+@click.option(
+    "--redirect-uri", "uris", metavar="URI", multiple=True, help="where a websdk's prompt may lead back to"
+)
 @click.option("--notes", default="")
 @service_command
 def add(
-    shell: Shell, name: str, type_: str, allow_v1_signatures: bool, policy: tuple[str, ...], notes: str
+    shell: Shell,
+    name: str,
+    type_: str,
+    allow_v1_signatures: bool,
+    policy: tuple[str, ...],
+    permissions: tuple[str, ...],
+    uris: tuple[str, ...],
+    notes: str,
 ) -> None:
     """Register a client of the API, and show the keys it is configured with.
+
+    Permissions: admins, admins_read, info, integrations, read_log, read_resource, write_resource, settings and
+    allow_to_set_permissions.
 
     Policy: username_normalization=simple|none, new_user_policy=deny|allow|enroll, factors=push,phone,sms,passcode
     and verified_push=true|false.
     """
     with shell.writing() as connection:
         keys = applications.add_application(
-            connection, shell.seeds(), name, type_, allow_v1_signatures, notes, policy_of(policy)
+            connection,
+            shell.seeds(),
+            name,
+            type_,
+            allow_v1_signatures,
+            notes,
+            policy_of(policy),
+            permissions,
+            uris,
         )
         made = applications.find_application(connection, keys.ikey)
-        note(connection, shell_actor(), "application add", made.name, {"ikey": made.ikey, "type": made.type})
+        note(connection, shell_actor(), "application add", made.name, _as_json(made))
     _show_keys(shell, made, keys)
+
+
+@command.command("set")
+@click.argument("name")
+@click.option("--permission", "permissions", metavar="NAME", multiple=True, help="all that an adminapi may do")
+@click.option("--no-permissions", is_flag=True, help="take all away")
+@click.option("--redirect-uri", "uris", metavar="URI", multiple=True, help="all that a prompt may lead back to")
+@click.option("--self-service/--no-self-service", default=None, help="whether the prompt leads to the portal")
+@click.option("--notes")
+@service_command
+def set_(
+    shell: Shell,
+    name: str,
+    permissions: tuple[str, ...],
+    no_permissions: bool,
+    uris: tuple[str, ...],
+    self_service: bool | None,
+    notes: str | None,
+) -> None:
+    """Change a client of the API; what is not named stays."""
+    changes: Shown = {}
+    if permissions or no_permissions:
+        changes["permissions"] = list[JsonValue](permissions)
+    if uris:
+        changes["redirect_uris"] = list[JsonValue](uris)
+    if self_service is not None:
+        changes["self_service"] = self_service
+    if notes is not None:
+        changes["notes"] = notes
+    with shell.writing() as connection:
+        found = applications.find_application(connection, name)
+        applications.change_application(connection, found, changes)
+        after = applications.find_application(connection, found.ikey)
+        note(connection, shell_actor(), "application set", found.name, _as_json(after), before=_as_json(found))
+    shell.show(_as_json(after), f"changed {after.name}")
 
 
 @command.command("list")
@@ -136,6 +193,9 @@ def _as_json(each: ApplicationRow) -> Shown:
         "ikey": each.ikey,
         "allow_v1_signatures": each.allow_v1_signatures,
         "policy": dict[str, JsonValue](each.policy),
+        "permissions": list(each.permissions),
+        "redirect_uris": list(each.redirect_uris),
+        "self_service": each.self_service,
         "notes": each.notes,
         "created": iso(each.created),
     }

@@ -7,19 +7,24 @@ import secrets
 import string
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from authproxy.model import JsonValue
+from authproxy.secondfactor.api_permissions import checked_permissions
 from authproxy.secondfactor.authapi import Application
+from authproxy.secondfactor.groups import find_group
 from authproxy.secondfactor.ids import new_id
+from authproxy.secondfactor.listing import Listing, Window
 from authproxy.secondfactor.refusals import AlreadyThere, BadValue, NotFound
 from authproxy.secondfactor.seeds import SeedBox
-from authproxy.store.statements import Connection, compiled
+from authproxy.secondfactor.users import checked_notes
+from authproxy.store.statements import Connection, Row, compiled
 from authproxy.store.tables import applications
 from authproxy.store.writer import Writer
 
@@ -28,11 +33,13 @@ _PURPOSE = "application keys"
 _SKEY_LENGTH = 40
 _LETTERS = string.ascii_letters + string.digits
 _LONGEST_NAME = 100
+_LONGEST_URI = 1024
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
 class ApplicationRow:
-    """A keyed application in a list, without its secret key."""
+    """A keyed application in a list, without its secret key. ``extras``: what the Admin API only keeps."""
 
     name: str
     type: str
@@ -41,6 +48,11 @@ class ApplicationRow:
     notes: str
     created: float
     policy: Mapping[str, JsonValue]
+    redirect_uris: tuple[str, ...]
+    permissions: tuple[str, ...]
+    groups_allowed: tuple[str, ...]
+    self_service: bool
+    extras: Mapping[str, JsonValue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +63,10 @@ class Keys:
     skey: str = field(repr=False)
 
 
-_COLUMNS = ("name", "type", "ikey", "allow_v1_signatures", "notes", "created", "policy")
+_COLUMNS = tuple(ApplicationRow.__dataclass_fields__)
+_LISTS = ("redirect_uris", "permissions", "groups_allowed")
+_MAPPINGS = ("policy", "extras")
+_FLAGS = ("allow_v1_signatures", "self_service")
 
 
 def add_application(
@@ -62,8 +77,11 @@ def add_application(
     allow_v1_signatures: bool = False,
     notes: str = "",
     policy: Mapping[str, JsonValue] | None = None,
+    permissions: Iterable[str] = (),
+    redirect_uris: Iterable[str] = (),
 ) -> Keys:
-    """``policy``: see ``transactions.ApiPolicy``. Raises BadValue, AlreadyThere."""
+    """``policy``: see ``api_policy.ApiPolicy``; ``permissions``: see ``api_permissions``. Raises BadValue,
+    AlreadyThere."""
     if type_ not in TYPES:
         raise BadValue(f"{type_!r} is no type of application; wanted {', '.join(TYPES)}")
     keys = Keys(new_id("DI"), _new_skey())
@@ -76,6 +94,8 @@ def add_application(
         "notes": notes,
         "created": time.time(),
         "policy": json.dumps(dict(policy or {})),
+        "permissions": json.dumps(checked_permissions(permissions)),
+        "redirect_uris": json.dumps(_checked_uris(redirect_uris)),
     }
     try:
         with connection.begin_nested():
@@ -99,6 +119,13 @@ def list_applications(connection: sa.Connection) -> list[ApplicationRow]:
     return _rows(connection, sa.true())
 
 
+def list_some_applications(connection: sa.Connection, window: Window) -> Listing[ApplicationRow]:
+    """A part of them."""
+    keyed = applications.c.ikey.is_not(None)
+    total = connection.execute(sa.select(sa.func.count()).select_from(applications).where(keyed)).scalar_one()
+    return Listing(tuple(_rows(connection, sa.true(), window)), total)
+
+
 def secret_key(connection: sa.Connection, seeds: SeedBox, application: ApplicationRow) -> str:
     """Raises SecretError."""
     query = sa.select(applications.c.skey).where(applications.c.ikey == application.ikey)
@@ -116,12 +143,9 @@ def rotate_key(connection: sa.Connection, seeds: SeedBox, application: Applicati
 def change_application(
     connection: sa.Connection, application: ApplicationRow, changes: Mapping[str, JsonValue]
 ) -> None:
-    """``changes`` to name, notes, allow_v1_signatures, policy. Raises BadValue, AlreadyThere."""
-    values = dict(changes)
-    if "name" in values:
-        values["name"] = _checked_name(str(values["name"]))
-    if "policy" in values:
-        values["policy"] = json.dumps(values["policy"])
+    """``changes`` to name, notes, allow_v1_signatures, policy, redirect_uris, permissions, groups_allowed,
+    self_service, extras. Raises BadValue, AlreadyThere."""
+    values = {name: _checked_change(connection, name, value) for name, value in changes.items()}
     if not values:
         return
     try:
@@ -136,20 +160,66 @@ def delete_application(connection: sa.Connection, application: ApplicationRow) -
     connection.execute(applications.delete().where(applications.c.ikey == application.ikey))
 
 
-def _rows(connection: sa.Connection, where: sa.ColumnElement[bool]) -> list[ApplicationRow]:
+def _rows(
+    connection: sa.Connection, where: sa.ColumnElement[bool], window: Window | None = None
+) -> list[ApplicationRow]:
     query = (
         sa.select(*(applications.c[name] for name in _COLUMNS))
         .where(applications.c.ikey.is_not(None), where)
         .order_by(applications.c.name)
     )
-    return [
-        ApplicationRow(name, type_, ikey, bool(v1), notes, created, json.loads(policy))
-        for name, type_, ikey, v1, notes, created, policy in connection.execute(query)
-    ]
+    if window is not None:
+        query = query.limit(window.limit).offset(window.offset)
+    return [_row(row) for row in connection.execute(query).mappings()]
+
+
+def _row(row: sa.RowMapping) -> ApplicationRow:
+    values: dict[str, Any] = dict(row)
+    values |= {name: tuple(json.loads(values[name])) for name in _LISTS}
+    values |= {name: json.loads(values[name]) for name in _MAPPINGS}
+    values |= {name: bool(values[name]) for name in _FLAGS}
+    return ApplicationRow(**values)
 
 
 def _new_skey() -> str:
     return "".join(secrets.choice(_LETTERS) for _ in range(_SKEY_LENGTH))
+
+
+# ---------------------------------------------------------------- what may be stored
+
+
+def _checked_change(connection: sa.Connection, name: str, value: JsonValue) -> str | int:
+    match name, value:
+        case "name", str(text):
+            return _checked_name(text)
+        case "notes", str(text):
+            return checked_notes(text)
+        case (("allow_v1_signatures" | "self_service"), bool(flag)):
+            return int(flag)
+        case (("policy" | "extras"), dict(mapping)):
+            return json.dumps(mapping)
+        case "permissions", list(words):
+            return json.dumps(checked_permissions(str(word) for word in words))
+        case "redirect_uris", list(uris):
+            return json.dumps(_checked_uris(str(uri) for uri in uris))
+        case "groups_allowed", list(ids):
+            return json.dumps([find_group(connection, str(group_id)).id for group_id in ids])
+    raise BadValue(f"{name} of an application can't become {str(value)[:_LONGEST_NAME]!r}")
+
+
+def _checked_uris(uris: Iterable[str]) -> list[str]:
+    """Absolute, by HTTPS; on this very host HTTP will do."""
+    found = list(dict.fromkeys(uri.strip() for uri in uris))
+    for uri in found:
+        try:
+            parts = urlsplit(uri)
+            host = parts.hostname or ""
+        except ValueError:
+            parts, host = urlsplit(""), ""
+        is_safe = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
+        if not (is_safe and host and uri.isprintable() and not parts.fragment and len(uri) <= _LONGEST_URI):
+            raise BadValue(f"{uri[:_LONGEST_URI]!r} is no redirect URI; wanted https://host/path")
+    return found
 
 
 def _checked_name(name: str) -> str:
@@ -169,6 +239,10 @@ _FIND = compiled(
         applications.c.skey,
         applications.c.allow_v1_signatures,
         applications.c.policy,
+        applications.c.permissions,
+        applications.c.redirect_uris,
+        applications.c.groups_allowed,
+        applications.c.self_service,
     ).where(applications.c.ikey == bindparam("key"))
 )
 _REMEMBERED, _FRESH_SECONDS = 1000, 1.0
@@ -195,9 +269,12 @@ class Applications:
         if row is None:
             self._known.pop(ikey, None)
             return None
-        name, type_, _, skey, v1, policy = row
-        skey = self._seeds.unseal(_PURPOSE, ikey, skey)
-        application = Application(name, type_, ikey, skey, bool(v1), json.loads(policy))
+        name, type_, _, sealed, v1, policy, *lists, self_service = row
+        skey = self._seeds.unseal(_PURPOSE, ikey, sealed)
+        permissions, uris, groups = (tuple(json.loads(each)) for each in lists)
+        application = Application(
+            name, type_, ikey, skey, bool(v1), json.loads(policy), permissions, uris, groups, bool(self_service)
+        )
         self._known[ikey] = (now, application)
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
@@ -208,6 +285,5 @@ class Applications:
         self._known.pop(ikey, None)
 
 
-def _read(connection: Connection, ikey: str) -> tuple[str, str, str, bytes, int, str] | None:
-    row = connection.execute(_FIND, {"key": ikey}).fetchone()
-    return None if row is None else (row[0], row[1], row[2], row[3], row[4], row[5])
+def _read(connection: Connection, ikey: str) -> Row | None:
+    return connection.execute(_FIND, {"key": ikey}).fetchone()

@@ -23,7 +23,9 @@ class BadParameter(AuthproxyError):
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """Who calls. ``type``: authapi, adminapi, unix, websdk, radius, ldap."""
+    """Who calls. ``type``: authapi, adminapi, unix, websdk, radius, ldap. ``permissions``: of an Admin API, see
+    ``api_permissions``. ``redirect_uris``: where a prompt may lead back to; empty: anywhere. ``groups_allowed``: IDs
+    of groups whose members may use it; empty: everybody. ``self_service``: the prompt leads to the portal."""
 
     name: str
     type: str
@@ -31,6 +33,10 @@ class Application:
     skey: bytes = field(repr=False)
     allow_v1_signatures: bool = False
     policy: Mapping[str, object] = field(default_factory=dict)
+    permissions: tuple[str, ...] = ()
+    redirect_uris: tuple[str, ...] = ()
+    groups_allowed: tuple[str, ...] = ()
+    self_service: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,6 @@ def behind(at: sa.ColumnElement[float], row_id: sa.ColumnElement[int], cursor: C
 
 
 def containing(column: sa.ColumnElement[str], text: str) -> sa.ColumnElement[bool]:
-    """``text`` anywhere; none of its characters has a meaning. SQLite's LIKE knows no case of ASCII, and takes half
-    the time without ``lower``."""
+    """``text`` anywhere; none of its characters has a meaning. LIKE of SQLite knows no case of ASCII, and
+    takes half the time without ``lower``."""
     return column.contains(text, autoescape=True)
