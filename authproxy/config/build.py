@@ -7,6 +7,7 @@ from pathlib import Path
 
 from authproxy.config import ini
 from authproxy.config.build_clients import client
+from authproxy.config.build_mail import mail
 from authproxy.config.build_monitor import metrics, syslog, traces
 from authproxy.config.build_servers import MODES, http_proxy, ldap_server, radius_server
 from authproxy.config.build_telephony import telephony
@@ -127,6 +128,7 @@ def settings(checked: Checked, reveal: Reveal | None, places: Places) -> Setting
             http_proxy(section) for section in checked.sections if section.type.name == "http_proxy"
         ),
         telephony=telephony(gateway, secrets, places) if gateway else None,
+        mail=mail(checked.sections, secrets, places),
         metrics=metrics(checked.sections),
         unsupported=tuple(section.name for section in checked.sections if not section.is_served),
     )

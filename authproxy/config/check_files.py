@@ -110,10 +110,12 @@ def _directories(checked: Checked, places: Places, findings: Findings) -> None:
         wrong = _not_writable(path)
         if wrong:
             findings.error(section.line_of(name), section.name, name, wrong)
-    dictionaries = main.optional_text("dictionary_dir")
-    if dictionaries and not places.to_read(dictionaries).is_dir():
-        message = f"{places.to_read(dictionaries)} is not a directory"
-        findings.error(main.line_of("dictionary_dir"), main.name, "dictionary_dir", message)
+    mail = [section for section in checked.sections if section.type.name == "mail"]
+    for section, name in ((main, "dictionary_dir"), *((section, "template_dir") for section in mail)):
+        given = section.optional_text(name)
+        if given and not places.to_read(given).is_dir():
+            message = f"{places.to_read(given)} is not a directory"
+            findings.error(section.line_of(name), section.name, name, message)
 
 
 def _not_writable(path: Path) -> str:

@@ -6,6 +6,7 @@ from authproxy.config.check_appliances import check_appliances
 from authproxy.config.check_directory import check_directory
 from authproxy.config.check_entries import WINDOWS_VALUE
 from authproxy.config.check_ldap_server import check_ldap_server
+from authproxy.config.check_mail import check_mail
 from authproxy.config.check_monitor import check_metrics, check_syslog, check_traces
 from authproxy.config.check_remote import check_key_lengths, check_remote_keys
 from authproxy.config.check_telephony import check_telephony
@@ -40,6 +41,8 @@ def check_section(section: SectionValues, findings: Findings, *, syntax_only: bo
         check_metrics(section, findings)
     elif section.type.name == "telephony":
         check_telephony(section, findings)
+    elif section.type.name == "mail":
+        check_mail(section, findings)
 
 
 # ---------------------------------------------------------------- what is missing

@@ -80,6 +80,13 @@ _SAMPLES = {
     "keytab": "/etc/authproxy/svc-authproxy.keytab",
     "ldap_filter": "(department=IT)",
     "log_dir": "/var/log/authproxy",
+    "mail from": "mfa@example.com",
+    "mail from_name": "Example IT",
+    "mail host": "mail.example.com",
+    "mail port": "587",
+    "mail reply_to": "helpdesk@example.com",
+    "mail ssl_ca_certs_file": "mail-ca.pem",
+    "mail template_dir": "/etc/authproxy/mail",
     "nas_ip": "192.0.2.1",
     "ntlm_domain": "EXAMPLE",
     "ntlm_workstation": "VPN1",
@@ -140,17 +147,18 @@ def _example_section(section: SectionType, *, leave_out_shared: bool) -> Iterato
     for option in section.options:
         shared = leave_out_shared and option in RADIUS_SERVER
         if not (shared or option.pending):
-            yield from _example_option(option, live or {})
+            yield from _example_option(section, option, live or {})
 
 
-def _example_option(option: Option, live: dict[str, str]) -> Iterator[str]:
+def _example_option(section: SectionType, option: Option, live: dict[str, str]) -> Iterator[str]:
     yield ""
     yield from _comment(f"{option.help}{_example_note(option)}".replace("`", ""))
     key = option.example_key()
     if key in live:
         yield f"{key}={live[key]}"
     else:
-        yield f";{key}={option.default or _SAMPLES[option.name]}"
+        sample = option.default or _SAMPLES.get(f"{section.name} {option.name}") or _SAMPLES[option.name]
+        yield f";{key}={sample}"
 
 
 def _example_note(option: Option) -> str:

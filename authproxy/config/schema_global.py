@@ -169,22 +169,6 @@ SERVICE = SectionType(
     repeatable=False,
 )
 
-MAIL = SectionType(
-    "mail",
-    Role.GLOBAL,
-    "Outgoing mail, for enrollment and notices.",
-    (
-        Option("host", kind.HOST, "SMTP server", required=True),
-        Option("port", kind.PORT, "its port", "587"),
-        Option("tls", kind.one_of("starttls", "tls", "none"), "how the connection is protected", "starttls"),
-        Option("username", kind.TEXT, "account for sending", default_note="none"),
-        Option("password", kind.SECRET, "its password", secret=True),
-        Option("from", kind.TEXT, "sender address", required=True),
-    ),
-    pending="not supported yet: no mail is sent",
-    repeatable=False,
-)
-
 METRICS = SectionType(
     "metrics",
     Role.GLOBAL,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from authproxy.config.schema import Form, SectionType, section_base
 from authproxy.config.schema_clients import AD_CLIENT, DUO_ONLY_CLIENT, RADIUS_CLIENT
-from authproxy.config.schema_global import MAIL, MAIN, METRICS, SERVICE
+from authproxy.config.schema_global import MAIN, METRICS, SERVICE
+from authproxy.config.schema_mail import MAIL
 from authproxy.config.schema_servers import (
     CLOUD,
     HTTP_PROXY,

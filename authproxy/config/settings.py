@@ -10,6 +10,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
+from authproxy.config.settings_mail import MailSettings
 from authproxy.config.settings_telephony import SMS_MESSAGE, TelephonySettings
 from authproxy.model import Factor
 from authproxy.secret import Secret
@@ -327,6 +328,7 @@ class Settings:
     ldap_servers: tuple[LdapServerSettings, ...] = ()
     http_proxies: tuple[HttpProxySettings, ...] = ()
     telephony: TelephonySettings | None = None
+    mail: MailSettings | None = None
     metrics: MetricsSettings | None = None
     unsupported: tuple[str, ...] = ()
 

@@ -267,15 +267,12 @@ radius_secret_file_1=/nowhere/at/all
 ikey=DIABCDEFGHIJKLMNOPQR
 skey_protected=AQAAANCM
 api_host=api-1234abcd.second.example
-[mail]
-host=localhost
-from=x@example
 """
     )
     settings, problems = load_with_problems(path)
     assert [server.name for server in settings.radius_servers] == ["radius_server_auto"]
-    assert settings.unsupported == ("radius_server_eap", "cloud", "mail")
-    assert sum("section has no effect" in problem.message for problem in problems) == 3
+    assert settings.unsupported == ("radius_server_eap", "cloud")
+    assert sum("section has no effect" in problem.message for problem in problems) == 2
 
 
 def test_a_section_with_keys_uses_that_service(write: Write, tmp_path: Path) -> None:
