@@ -25,6 +25,7 @@ from authproxy.config.settings import (
     Settings,
     WebSettings,
 )
+from authproxy.config.settings_telephony import Prices
 from authproxy.errors import ConfigError
 from authproxy.linefile import LineFile
 from authproxy.loginlog import LoginLog, SectionNames
@@ -34,6 +35,7 @@ from authproxy.metrics import Metrics
 from authproxy.model import LoginRecord
 from authproxy.radius.attributes import Dictionary
 from authproxy.secondfactor.embedded import Embedded, Outward
+from authproxy.secondfactor.rulebook import Rulebook
 from authproxy.secondfactor.seeds import SeedBox
 from authproxy.secondfactor.telephony import Ledger
 from authproxy.store.writer import Writer
@@ -169,7 +171,7 @@ def build(
     dictionary = load_dictionary(settings)
     closers: list[Callable[[], object]] = []
     outside = Outside(settings, reactor, closers)
-    embedded = Embedded.open(settings.service, seed_key, reactor, closers, outside.rooms)
+    embedded = Embedded.open(settings.service, seed_key, reactor, closers, outside.rooms, outside.prices)
     desk = SupportDesk.open(settings.service.state_dir, reactor)
     ground = Ground(embedded, Metrics(), Ports(reactor, sockets), Retirement(reactor), reactor, desk)
     _watch_rooms(ground.metrics, embedded)
@@ -227,16 +229,27 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
     """The APIs. Stopped before what they use: first the listener, then the logins that go on by themselves."""
     # half a second of imports that many daemons don't need
     from authproxy.secondfactor.phone_rooms import PhoneRooms
+    from authproxy.secondfactor.webauthn import Ceremonies
     from authproxy.web.admin.rooms import AdminRooms
     from authproxy.web.front import open_front
     from authproxy.web.phone.app import Phones
+    from authproxy.web.rates import Rates
 
     settings, embedded, reactor = service.assembly.settings, service.ground.embedded, service.ground.reactor
     phones = PhoneRooms.open(embedded, web, reactor, service.closers)
     phones.notices.on_brought = lambda how: service.metrics.push_deliveries.labels(how).inc()
     transactions = embedded.transactions(service.log_of_api, reactor)
     office = embedded.office(reactor, embedded.pushes.look_again)
-    panel = AdminRooms(office, embedded.seeds, settings.service, web.base_url, phones.desk, time.time)
+    panel = AdminRooms(
+        office,
+        embedded.seeds,
+        settings.service,
+        web.base_url,
+        phones.desk,
+        time.time,
+        Ceremonies(web.base_url, time.time),
+        Rates(1.0, time.monotonic),
+    )
     service.closers.append(office.close)
     front = open_front(
         web,
@@ -268,13 +281,14 @@ class Outside:
         self._reactor = reactor
         self._closers = closers
         self.callbacks: HearsGateway | None = None
+        self.prices = settings.telephony.prices if settings.telephony else Prices()
 
-    def rooms(self, writer: Writer, seeds: SeedBox) -> Outward:
+    def rooms(self, writer: Writer, seeds: SeedBox, book: Rulebook) -> Outward:
         """Raises ConfigError."""
         telephony, web = self._settings.telephony, self._settings.service.web
         if telephony is None:
             return Outward()
-        ledger = Ledger(writer, telephony.prices, time.time)
+        ledger = Ledger(writer, lambda: book.rules.prices, time.time)
         base_url = web.base_url if web else ""
         key = seeds.derived("telephony reports")
         lines = open_lines(telephony, base_url, key, ledger, self._reactor, self._closers)

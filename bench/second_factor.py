@@ -33,10 +33,12 @@ from authproxy.model import (  # noqa: E402
     Trail,
     new_login_id,
 )
+from authproxy.secondfactor.account_settings import Defaults  # noqa: E402
 from authproxy.secondfactor.local import LocalSecondFactor  # noqa: E402
 from authproxy.secondfactor.passcode import hotp  # noqa: E402
 from authproxy.secondfactor.push import PushDesk  # noqa: E402
 from authproxy.secondfactor.pushes import PushStatus, decide_push  # noqa: E402
+from authproxy.secondfactor.rulebook import Rulebook  # noqa: E402
 from authproxy.secondfactor.seeds import SeedBox  # noqa: E402
 from authproxy.store import tables  # noqa: E402
 from authproxy.store.engine import Database, open_sqlite  # noqa: E402
@@ -89,8 +91,8 @@ class Run:
         fill(self.database, self.box, logins)
         self.writer.start()
         self.desk = PushDesk(self.writer, reactor, time.time, 60)
-        settings = ServiceSettings(state_dir, url)
-        self.second_factor = LocalSecondFactor("vpn", settings, self.writer, self.box, self.desk, time.time)
+        book = Rulebook(Defaults(ServiceSettings(state_dir, url)))
+        self.second_factor = LocalSecondFactor("vpn", book, self.writer, self.box, self.desk, time.time)
         self.journal = StoreJournal(self.writer)
 
     async def passcode(self, n: int, code: str) -> None:

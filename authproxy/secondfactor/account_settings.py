@@ -102,11 +102,12 @@ class AccountSettings:
 
     def prices(self) -> Prices:
         """``[telephony]``'s with what was changed."""
-        changed: dict[str, float] = {}
-        for name, option in (("telephony_warning_min", "warn_below"), ("user_telephony_cost_max", "user_most")):
-            if name in self.stored:
-                changed[option] = float(self.stored[name])
-        return replace(self.defaults.prices, **changed) if changed else self.defaults.prices
+        before, stored = self.defaults.prices, self.stored
+        return replace(
+            before,
+            warn_below=float(stored.get("telephony_warning_min", before.warn_below)),
+            user_most=float(stored.get("user_telephony_cost_max", before.user_most)),
+        )
 
 
 _NUMBERS: Final = (
@@ -126,7 +127,7 @@ _ALL: Final = compiled(
 
 
 def read_settings(connection: sa.Connection, defaults: Defaults) -> AccountSettings:
-    return _of_rows(connection.exec_driver_sql(_ALL).all(), defaults)  # type: ignore[arg-type]
+    return _of_rows(connection.exec_driver_sql(_ALL).all(), defaults)
 
 
 def load_settings(connection: Connection, defaults: Defaults) -> AccountSettings:

@@ -12,7 +12,6 @@ from authproxy.store.statements import Connection
 
 NOT_ENROLLED: Final = "not enrolled"
 BYPASS_STATUS: Final = "bypass status"
-UNTIL_UNLOCKED: Final = 253_402_300_799.0  # the year 9999: no clock ends this lockout
 _A_LONG_TIME = 100 * 365 * 86_400.0
 
 

@@ -14,8 +14,10 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from authproxy.config.settings import ServiceSettings
+from authproxy.config.settings_telephony import Prices
 from authproxy.errors import StoreUnavailable
 from authproxy.model import LoginRecord
+from authproxy.secondfactor.account_settings import Defaults
 from authproxy.secondfactor.applications import Applications
 from authproxy.secondfactor.enroll_links import EnrollLinks
 from authproxy.secondfactor.fraud import FraudDesk
@@ -26,6 +28,7 @@ from authproxy.secondfactor.office import Office
 from authproxy.secondfactor.outofband import OutOfBand
 from authproxy.secondfactor.push import PushDesk
 from authproxy.secondfactor.push_jobs import PushLimit
+from authproxy.secondfactor.rulebook import Rulebook
 from authproxy.secondfactor.seeds import SeedBox
 from authproxy.secondfactor.transactions import Transactions
 from authproxy.secondfactor.wakeup import listen as wakeup_listen
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 
 _PRUNE_EVERY = 6 * 3600.0
 _DAY = 86_400.0
+_NO_PRICES = Prices()
 
 _log = Logger()
 
@@ -57,10 +61,10 @@ class Outward:
 class MakesOutward(Protocol):
     """Makes them, once there is a store for what they remember."""
 
-    def __call__(self, writer: Writer, seeds: SeedBox) -> Outward: ...
+    def __call__(self, writer: Writer, seeds: SeedBox, book: Rulebook) -> Outward: ...
 
 
-def nobody_outside(writer: Writer, seeds: SeedBox) -> Outward:
+def nobody_outside(writer: Writer, seeds: SeedBox, book: Rulebook) -> Outward:
     return Outward()
 
 
@@ -69,6 +73,7 @@ class Embedded:
     """The embedded service and its store."""
 
     settings: ServiceSettings
+    book: Rulebook
     writer: Writer
     journal: StoreJournal
     challenges: StoreChallenges
@@ -85,22 +90,27 @@ class Embedded:
         reactor: Reactor,
         closers: list[Callable[[], object]],
         rooms: MakesOutward = nobody_outside,
+        prices: Prices = _NO_PRICES,
     ) -> Embedded:
         """What closes it is added to ``closers``. Raises ConfigError, StoreUnavailable, SecretError."""
         seeds = SeedBox(seed_key)
-        writer = Writer(sqlite_path(settings.database), open_for_writing(settings.database), reactor)
+        connection = open_for_writing(settings.database)
+        writer = Writer(sqlite_path(settings.database), connection, reactor)
+        book = Rulebook(Defaults(settings, prices))
+        book.follow(writer, connection)
         writer.start()
-        outward = rooms(writer, seeds)
+        outward = rooms(writer, seeds, book)
         frauds = FraudDesk(writer, time.time, settings.fraud_locks_user, outward.frauds)
         limit = PushLimit(settings.push_limit, settings.push_limit_seconds)
         pushes = PushDesk(writer, reactor, time.time, settings.push_seconds, limit, outward.notifies, frauds)
         pushes.start()
-        closers += [writer.stop, pushes.stop, _forget_old_logins(writer, settings.login_retention_days, reactor)]
+        closers += [writer.stop, pushes.stop, _forget_old_logins(writer, book, reactor)]
         wakeup = wakeup_listen(reactor, settings.state_dir, pushes.wake)
         if wakeup is not None:
             closers.append(wakeup.stopListening)
         return cls(
             settings,
+            book,
             writer,
             StoreJournal(writer),
             StoreChallenges(writer, settings.challenge_seconds, time.time),
@@ -113,7 +123,7 @@ class Embedded:
     def second_factor(self, application: str) -> LocalSecondFactor:
         return LocalSecondFactor(
             application,
-            self.settings,
+            self.book,
             self.writer,
             self.seeds,
             self.pushes,
@@ -124,9 +134,9 @@ class Embedded:
 
     def transactions(self, announce: Callable[[LoginRecord], None], clock: IReactorTime) -> Transactions:
         """The Auth API. Whoever has it made stops it before the store."""
-        ways = OutOfBand(self.settings, self.writer, self.seeds, self.pushes, self.gateways, time.time)
+        ways = OutOfBand(self.book, self.writer, self.seeds, self.pushes, self.gateways, time.time)
         return Transactions(
-            self.settings, self.writer, self.seeds, ways, self.journal, announce, clock, time.time, self.links
+            self.book, self.writer, self.seeds, ways, self.journal, announce, clock, time.time, self.links
         )
 
     def enrolling(self, base_url: str) -> EnrollDesk | None:
@@ -147,10 +157,13 @@ class Embedded:
         return Applications(self.writer, self.seeds, time.monotonic)
 
 
-def _forget_old_logins(writer: Writer, days: int, reactor: IReactorTime) -> Callable[[], None]:
-    """Every few hours, unless ``days`` is 0 (keep all). What stops it."""
+def _forget_old_logins(writer: Writer, book: Rulebook, reactor: IReactorTime) -> Callable[[], None]:
+    """Every few hours, unless all are kept. What stops it."""
 
     async def forget() -> None:
+        days = book.service.login_retention_days
+        if not days:
+            return
         try:
             await prune(writer, time.time() - days * _DAY)
         except StoreUnavailable as error:
@@ -158,8 +171,7 @@ def _forget_old_logins(writer: Writer, days: int, reactor: IReactorTime) -> Call
 
     pruning = LoopingCall(lambda: Deferred.fromCoroutine(forget()))
     pruning.clock = reactor
-    if days:
-        pruning.start(_PRUNE_EVERY)
+    pruning.start(_PRUNE_EVERY)
 
     def stop() -> None:
         if pruning.running:

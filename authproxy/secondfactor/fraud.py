@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 from twisted.logger import Logger
 
-from authproxy.secondfactor.admission import UNTIL_UNLOCKED
 from authproxy.secondfactor.gateways import FraudAlert, FraudReport
+from authproxy.secondfactor.lockout import UNTIL_UNLOCKED
 from authproxy.store.statements import Connection, Parameters, compiled
 from authproxy.store.tables import audit, users
 from authproxy.store.writer import Writer

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 
-from authproxy.config.settings import ServiceSettings
 from authproxy.model import (
     AUTO,
     Allowed,
@@ -41,6 +40,7 @@ from authproxy.secondfactor.prompts import EnrollAsked, MenuAsked, Open, Picked,
 from authproxy.secondfactor.pushes import ANY_APPROVER, Target
 from authproxy.secondfactor.reach import Phone
 from authproxy.secondfactor.resolution import Reached, resolve
+from authproxy.secondfactor.rulebook import Rulebook
 from authproxy.secondfactor.verification import Seals
 from authproxy.secondfactor.wording import (
     DENIED,
@@ -77,7 +77,7 @@ class LocalSecondFactor:
     def __init__(
         self,
         application: str,
-        settings: ServiceSettings,
+        book: Rulebook,
         writer: Writer,
         seals: Seals,
         pushes: AsksPush,
@@ -87,14 +87,15 @@ class LocalSecondFactor:
     ) -> None:
         """``now``: epoch seconds. ``links``: where to enroll, if users may do so by themselves."""
         self._application = application
+        settings = book.service
         self._mode = settings.username_normalization
         self._writer = writer
         self._now = now
         self._lines = gateways.lines
         self._links = links if settings.new_user_policy == "enroll" else None
         self._admission = Admission(settings.new_user_policy)
-        self._passcodes = Passcodes(settings, seals, self._admission)
-        self._ways = OutOfBand(settings, writer, seals, pushes, gateways, now)
+        self._passcodes = Passcodes(book, seals, self._admission)
+        self._ways = OutOfBand(book, writer, seals, pushes, gateways, now)
 
     async def begin(self, who: Identity, ask: Ask, request: AuthRequest) -> Verdict:
         """See ``model.SecondFactor``. Raises StoreUnavailable."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+UNTIL_UNLOCKED: Final = 253_402_300_799.0  # the year 9999: no clock ends this lockout
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,8 @@ class Strikes:
 
 @dataclass(frozen=True, slots=True)
 class LockoutRule:
-    """``after`` wrong codes in a row lock a user out for ``seconds``; never if ``after`` is 0."""
+    """``after`` wrong codes in a row lock a user out for ``seconds``, or until an administrator unlocks if that is 0;
+    never if ``after`` is 0."""
 
     after: int
     seconds: float
@@ -27,4 +31,5 @@ class LockoutRule:
         """One more wrong code. A lockout that is over has wiped the slate."""
         failures = 1 if strikes.locked_until is not None else strikes.failures + 1
         locked = self.after > 0 and failures >= self.after
-        return Strikes(failures, now + self.seconds if locked else None)
+        until = now + self.seconds if self.seconds else UNTIL_UNLOCKED
+        return Strikes(failures, until if locked else None)

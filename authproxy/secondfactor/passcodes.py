@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from authproxy.config.settings import ServiceSettings
 from authproxy.model import Allowed, Entry, Factor, Reason, Refused
 from authproxy.secondfactor.account import Account, note_login, note_strikes
 from authproxy.secondfactor.admission import Admission
 from authproxy.secondfactor.lockout import LockoutRule
+from authproxy.secondfactor.rulebook import Rulebook
 from authproxy.secondfactor.verification import Attempt, Right, Seals, Used, Wrong, verify
 from authproxy.store.statements import Connection
 from authproxy.store.writer import Job
@@ -24,15 +24,14 @@ class Tried:
 
 
 class Passcodes:
-    def __init__(self, settings: ServiceSettings, seals: Seals, admission: Admission) -> None:
-        self._settings = settings
+    def __init__(self, book: Rulebook, seals: Seals, admission: Admission) -> None:
+        self._book = book
         self._seals = seals
         self._admission = admission
-        self._rule = LockoutRule(settings.lockout_after, settings.lockout_seconds)
 
     def trying(self, name: str, code: str, factors: Sequence[Factor], now: float) -> Job[Tried]:
         """Everything about a passcode in one transaction, so that a login costs one commit."""
-        settings = self._settings
+        settings = self._book.service
         tokens = Factor.PASSCODE in factors
         attempt = Attempt(code, now, tokens, settings.totp_window, settings.hotp_window)
 
@@ -68,11 +67,15 @@ class Passcodes:
 
     def _strike(self, connection: Connection, account: Account, now: float) -> str:
         """One more wrong code. What to add to the detail when it locks the user out, else nothing."""
-        strikes = self._rule.strike(account.strikes, now)
+        settings = self._book.service
+        strikes = LockoutRule(settings.lockout_after, settings.lockout_seconds).strike(account.strikes, now)
         note_strikes(connection, account, strikes)
         if strikes.locked_until is None:
             return ""
-        return f"; {strikes.failures} wrong in a row: locked out for {self._settings.lockout_seconds} s"
+        how_long = (
+            f"for {settings.lockout_seconds} s" if settings.lockout_seconds else "until an administrator unlocks"
+        )
+        return f"; {strikes.failures} wrong in a row: locked out {how_long}"
 
 
 def recorded(trying: Job[Tried], entry: Entry | None) -> Job[Tried]:

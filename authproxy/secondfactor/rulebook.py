@@ -6,12 +6,15 @@ It is as fresh as the database: before the first job of a transaction the writer
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 
 from authproxy.config.settings import ServiceSettings
 from authproxy.config.settings_telephony import Prices
-from authproxy.secondfactor.account_settings import AccountSettings, Defaults, load_settings
+from authproxy.errors import StoreUnavailable
+from authproxy.secondfactor.account_settings import AccountSettings, Defaults, ensure_account_id, load_settings
 from authproxy.store.statements import Connection
+from authproxy.store.writer import Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,21 @@ class Rulebook:
         self.rules = Rules.of(AccountSettings(defaults))
 
     def read(self, connection: Connection) -> None:
-        """In the writer's thread. Raises BadValue for rows that nothing here has written."""
-        self.rules = Rules.of(load_settings(connection, self._defaults))
+        """In the writer's thread. Raises StoreUnavailable for rows that nothing here has written:
+        nobody is let in by rules that can't be read."""
+        try:
+            self.rules = Rules.of(load_settings(connection, self._defaults))
+        except ValueError as error:
+            raise StoreUnavailable(f"the account's settings can't be read: {error}") from error
+
+    def follow(self, writer: Writer, connection: sqlite3.Connection) -> None:
+        """Before ``writer`` is started: ``connection`` is its own. Raises StoreUnavailable."""
+        try:
+            ensure_account_id(connection)
+            self.read(connection)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"the account's settings can't be read: {error}") from error
+        writer.on_others = self.read
 
     @property
     def service(self) -> ServiceSettings:

@@ -98,7 +98,7 @@ class OverLimit:
 class Ledger:
     """Every method may raise StoreUnavailable. ``now``: epoch seconds."""
 
-    def __init__(self, writer: Writer, prices: Prices, now: Callable[[], float]) -> None:
+    def __init__(self, writer: Writer, prices: Callable[[], Prices], now: Callable[[], float]) -> None:
         self._writer = writer
         self._prices = prices
         self._now = now
@@ -106,7 +106,7 @@ class Ledger:
     async def book(self, expense: Expense) -> Booked | OverLimit:
         booked, left = await self._writer.run(lambda connection: self._book(connection, expense))
         cost = self._price(expense.kind)
-        if left is not None and left < self._prices.warn_below <= left + cost:
+        if left is not None and left < self._prices().warn_below <= left + cost:
             _log.warn("telephony: {left} credits are left", left=f"{left:g}")
         return booked
 
@@ -129,7 +129,7 @@ class Ledger:
     # ------------------------------------------------------------ in the writer's thread
 
     def _price(self, kind: str) -> float:
-        return self._prices.sms if kind == "sms" else self._prices.call
+        return self._prices().sms if kind == "sms" else self._prices().call
 
     def _book(self, connection: Connection, expense: Expense) -> tuple[Booked | OverLimit, float | None]:
         cost, left = self._price(expense.kind), credits_left(connection)
@@ -156,7 +156,8 @@ class Ledger:
         return Booked(found[0]), left
 
     def _why_not(self, connection: Connection, user_id: str, cost: float) -> str:
-        most, days = self._prices.user_most, self._prices.user_days
+        prices = self._prices()
+        most, days = prices.user_most, prices.user_days
         if not most or not cost:
             return ""
         since = self._now() - days * _DAY

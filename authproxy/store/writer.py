@@ -67,7 +67,8 @@ class Writer:
         most_waiting: int = MOST_WAITING,
     ) -> None:
         """``connection``: as :func:`authproxy.store.engine.open_sqlite` gives it; the writer's from now on.
-        ``on_commit`` is told, in the writer's thread, the seconds that each transaction took."""
+        ``on_commit`` is told, in the writer's thread, the seconds that each transaction took; ``on_others`` is
+        called there before a transaction's first job when other connections have committed something since."""
         self._path = path
         self._files = _Files(path)
         self._connection = connection
@@ -81,6 +82,8 @@ class Writer:
         self._unlogged = 0
         self.commits = 0
         self.on_commit: Callable[[float], None] = _nothing
+        self.on_others: Callable[[Connection], None] = _nobody
+        self._version: object = None
 
     @property
     def waiting(self) -> int:
@@ -172,6 +175,7 @@ class Writer:
         began, connection = self._now(), self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
+            self._notice_others()
             for ticket in tickets:
                 ticket.value = ticket.job(connection)
             self._files.check()
@@ -182,6 +186,12 @@ class Writer:
             raise
         self.commits += 1
         self.on_commit(self._now() - began)
+
+    def _notice_others(self) -> None:
+        (version,) = self._connection.execute("PRAGMA data_version").fetchone()  # a microsecond
+        if version != self._version:
+            self.on_others(self._connection)
+            self._version = version
 
     def _fault(self, error: Exception) -> str | None:
         """What is wrong with the database; None when it is the job that failed."""
@@ -247,6 +257,10 @@ def _touch(connection: Connection) -> None:
 
 
 def _nothing(seconds: float) -> None:
+    return
+
+
+def _nobody(connection: Connection) -> None:
     return
 
 

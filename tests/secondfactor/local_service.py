@@ -12,6 +12,7 @@ from twisted.internet import reactor
 from authproxy.config.settings import ServiceSettings
 from authproxy.errors import SecretError
 from authproxy.model import Ask, AuthRequest, Factor, Identity, Passcode, Reason, Refused, Trail, Typed, Verdict
+from authproxy.secondfactor.account_settings import Defaults
 from authproxy.secondfactor.enroll_links import EnrollLinks
 from authproxy.secondfactor.gateways import Gateways
 from authproxy.secondfactor.gateways_memory import MemoryCalls, MemoryFrauds, MemoryNotifies, MemoryTexts
@@ -19,6 +20,7 @@ from authproxy.secondfactor.local import LocalSecondFactor
 from authproxy.secondfactor.passcode import hotp
 from authproxy.secondfactor.push import PushDesk
 from authproxy.secondfactor.push_jobs import PushLimit
+from authproxy.secondfactor.rulebook import Rulebook
 from authproxy.secondfactor.seeds import SeedBox
 from authproxy.secondfactor.sms_codes import hashed
 from authproxy.store import tables
@@ -63,7 +65,10 @@ class LocalService:
         self.url = f"sqlite:///{state_dir / 'authproxy.db'}"
         self.settings = ServiceSettings(state_dir, self.url, **settings)
         self.now = Moment()
-        self.writer = Writer(state_dir / "authproxy.db", open_sqlite(self.url), reactor)
+        connection = open_sqlite(self.url)
+        self.writer = Writer(state_dir / "authproxy.db", connection, reactor)
+        self.book = Rulebook(Defaults(self.settings))
+        self.book.follow(self.writer, connection)
         self.writer.start()
         self.database = Database(self.url)
         self.notifies, self.frauds = MemoryNotifies(), MemoryFrauds()
@@ -84,7 +89,7 @@ class LocalService:
     def second_factor(self, application: str = "radius_server_auto") -> LocalSecondFactor:
         return LocalSecondFactor(
             application,
-            self.settings,
+            self.book,
             self.writer,
             self.seals,
             self.pushes,

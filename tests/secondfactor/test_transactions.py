@@ -44,10 +44,10 @@ class Api:
         service = self.service
         self.told: list[LoginRecord] = []
         ways = OutOfBand(
-            service.settings, service.writer, service.seals, service.pushes, service.gateways, service.now
+            service.book, service.writer, service.seals, service.pushes, service.gateways, service.now
         )
         self.api = Transactions(
-            service.settings, service.writer, service.seals, ways, StoreJournal(service.writer), self.told.append,
+            service.book, service.writer, service.seals, ways, StoreJournal(service.writer), self.told.append,
             self.clock, service.now, service.links,
         )  # fmt: skip
         self.alice = service.add_user()

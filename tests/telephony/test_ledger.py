@@ -35,7 +35,7 @@ class Books:
         self.writer.start()
         self.database = Database(url)
         self.now = 1_700_000_000.0
-        self.ledger = Ledger(self.writer, prices, lambda: self.now)
+        self.ledger = Ledger(self.writer, lambda: prices, lambda: self.now)
 
     def book(self, kind: str = "sms", user: str = "DU1") -> Deferred[Booked | OverLimit]:
         return Deferred.fromCoroutine(self.ledger.book(Expense(kind, "passcodes", user, PHONE, "L1")))
