@@ -40,8 +40,10 @@ def create_codes(
     count: int = 1,
     uses: int = DEFAULT_USES,
     seconds: int = DEFAULT_SECONDS,
+    by: str = "",
 ) -> tuple[list[str], float | None]:
     """``count`` codes of nine digits, good for ``uses`` logins each (0: any number), for ``seconds`` (0: no end).
+    ``by``: the actor, as in the audit.
 
     The codes and the time they expire. Raises BadValue.
     """
@@ -68,6 +70,7 @@ def create_codes(
                 "uses_left": uses or None,
                 "expires": expires,
                 "created": now,
+                "created_by": by,
             }
             for code in codes
         ],

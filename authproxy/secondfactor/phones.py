@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from authproxy.secondfactor.ids import new_id
 from authproxy.secondfactor.pushes import cancel_pushes
-from authproxy.secondfactor.reach import Phone
+from authproxy.secondfactor.reach import Phone, masked
 from authproxy.secondfactor.refusals import BadValue, NotFound
 from authproxy.secondfactor.users import User
 from authproxy.store.statements import Connection, compiled
@@ -41,6 +42,11 @@ class PhoneRow:
     clock_offset: float | None
     permission: str
     usernames: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """How it is shown to its user: never more of a number than its last digits."""
+        return self.name or masked(self.number) or self.id
 
 
 # ---------------------------------------------------------------- for logins
@@ -167,25 +173,30 @@ def list_phones(connection: sa.Connection, user: User | None = None, number: str
     return sorted(rows, key=lambda row: order[row.id])
 
 
-def _rows(connection: sa.Connection, where: sa.ColumnElement[bool]) -> list[PhoneRow]:
-    query = (
-        sa.select(
-            *(phones.c[name] for name in (
-                "id", "name", "number", "extension", "type", "platform", "predelay", "postdelay", "created",
-            )),
-            sa.func.coalesce(phone_apps.c.kind, "").label("app"),
-            phone_apps.c.created.label("app_since"),
-            phone_apps.c.last_contact,
-            phone_apps.c.clock_offset,
-            sa.func.coalesce(phone_apps.c.permission, "").label("permission"),
-        )
-        .select_from(phones.outerjoin(phone_apps, phone_apps.c.phone_id == phones.c.id))
-        .where(where)
-        .order_by(phones.c.created, phones.c.id)
-    )  # fmt: skip
-    rows = connection.execute(query).all()
+_ROW = (
+    sa.select(
+        *(phones.c[name] for name in (
+            "id", "name", "number", "extension", "type", "platform", "predelay", "postdelay", "created",
+        )),
+        sa.func.coalesce(phone_apps.c.kind, "").label("app"),
+        phone_apps.c.created.label("app_since"),
+        phone_apps.c.last_contact,
+        phone_apps.c.clock_offset,
+        sa.func.coalesce(phone_apps.c.permission, "").label("permission"),
+    )
+    .select_from(phones.outerjoin(phone_apps, phone_apps.c.phone_id == phones.c.id))
+)  # fmt: skip
+
+
+def read_phones(connection: sa.Connection, narrowed: Callable[[sa.Select[Any]], sa.Select[Any]]) -> list[PhoneRow]:
+    """The phones that a query finds, the oldest first. ``narrowed`` adds where and limit to one for all."""
+    rows = connection.execute(narrowed(_ROW.order_by(phones.c.created, phones.c.id))).all()
     names = _usernames(connection, [row.id for row in rows])
     return [PhoneRow(**row._mapping, usernames=names.get(row.id, ())) for row in rows]
+
+
+def _rows(connection: sa.Connection, where: sa.ColumnElement[bool]) -> list[PhoneRow]:
+    return read_phones(connection, lambda query: query.where(where))
 
 
 def _usernames(connection: sa.Connection, ids: list[str]) -> dict[str, tuple[str, ...]]:

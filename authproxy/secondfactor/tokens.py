@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from authproxy.secondfactor.refusals import AlreadyThere, BadValue, NotDone, Not
 from authproxy.secondfactor.rows import BadRow
 from authproxy.secondfactor.seeds import SeedBox
 from authproxy.secondfactor.token_rows import TYPES, NewToken
-from authproxy.secondfactor.users import User
+from authproxy.secondfactor.users import User, chunks
 from authproxy.store.tables import device_users, devices, users
 
 RESYNC_CODES: Final = 1000  # how far ahead a counter is looked for
@@ -60,11 +60,19 @@ _OWNERS = sa.select(device_users.c.device_id, users.c.username).join(users, user
 
 def list_tokens(connection: sa.Connection) -> list[Token]:
     """All of them, by serial."""
+    return read_tokens(connection, lambda query: query)
+
+
+def read_tokens(connection: sa.Connection, narrowed: Callable[[sa.Select[Any]], sa.Select[Any]]) -> list[Token]:
+    """The tokens that a query finds, by serial. ``narrowed`` adds where and limit to one for all."""
+    query = narrowed(_TOKENS.order_by(devices.c.serial, devices.c.kind, devices.c.digits))
+    rows = connection.execute(query).all()
     owners: dict[str, list[str]] = {}
-    for token_id, username in connection.execute(_OWNERS.order_by(users.c.username)):
-        owners.setdefault(token_id, []).append(username)
-    query = _TOKENS.order_by(devices.c.serial, devices.c.kind, devices.c.digits)
-    return [_token(row, owners.get(row[0], ())) for row in connection.execute(query)]
+    for some in chunks([row.id for row in rows]):
+        named = _OWNERS.where(device_users.c.device_id.in_(some)).order_by(users.c.username)
+        for token_id, username in connection.execute(named):
+            owners.setdefault(token_id, []).append(username)
+    return [_token(row, owners.get(row.id, ())) for row in rows]
 
 
 def find_token(connection: sa.Connection, serial: str, type_: str | None = None) -> Token:
