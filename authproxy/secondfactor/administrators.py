@@ -17,6 +17,7 @@ from authproxy.model import JsonValue
 from authproxy.secondfactor import sessions
 from authproxy.secondfactor.ids import new_id
 from authproxy.secondfactor.listing import Listing, Window, containing
+from authproxy.secondfactor.lockout import Strikes
 from authproxy.secondfactor.phones import checked_number
 from authproxy.secondfactor.refusals import AlreadyThere, BadValue, NotDone, NotFound
 from authproxy.secondfactor.roles import Role
@@ -141,6 +142,12 @@ def delete_administrator(connection: sa.Connection, admin: Administrator) -> Non
 def unlock_administrator(connection: sa.Connection, admin: Administrator) -> None:
     """Let an administrator try again who is locked out after too many wrong attempts."""
     connection.execute(_this(admin).values(failures=0, locked_until=None))
+
+
+def note_strikes(connection: sa.Connection, admin: Administrator, strikes: Strikes) -> None:
+    """Wrong passwords and factors in a row."""
+    values = {"failures": strikes.failures, "locked_until": strikes.locked_until}
+    connection.execute(_this(admin).values(**values))
 
 
 def note_login(connection: sa.Connection, admin: Administrator, now: float) -> None:

@@ -83,7 +83,9 @@ def open_session(
     now: float,
     data: Mapping[str, JsonValue] | None = None,
 ) -> Opened:
-    """For ``seconds`` at most. ``browser``: its User-Agent. Not confirmed: :func:`confirm` does that."""
+    """For ``seconds`` at most. ``browser``: its User-Agent. Not confirmed: :func:`confirm` does that. What has
+    expired is deleted by the way."""
+    prune_sessions(connection, now)
     opened = Opened(secrets.token_urlsafe(_COOKIE_BYTES), secrets.token_urlsafe(_COOKIE_BYTES))
     row = {
         "hash": _hash(opened.cookie),

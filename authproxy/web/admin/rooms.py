@@ -9,12 +9,14 @@ from authproxy.config.settings import ServiceSettings
 from authproxy.secondfactor.office import Office
 from authproxy.secondfactor.phone_desk import PhoneDesk
 from authproxy.secondfactor.seeds import SeedBox
+from authproxy.secondfactor.webauthn import Ceremonies
+from authproxy.web.rates import Rates
 
 
 @dataclass(frozen=True, slots=True)
 class AdminRooms:
-    """``now``: epoch seconds. ``base_url``: ``https://host[:port]``. ``warnings``: what every page shows on top,
-    as primary-only mode."""
+    """``now``: epoch seconds. ``base_url``: ``https://host[:port]``. ``keys``: security keys. ``attempts``: how
+    often an address may try to log in. ``warnings``: what every page shows on top, as primary-only mode."""
 
     office: Office
     seeds: SeedBox
@@ -22,4 +24,6 @@ class AdminRooms:
     base_url: str
     phones: PhoneDesk
     now: Callable[[], float]
+    keys: Ceremonies
+    attempts: Rates
     warnings: Callable[[], list[str]] = list

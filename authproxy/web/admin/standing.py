@@ -7,10 +7,11 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from authproxy.secondfactor.admin_login import HALFWAY
 from authproxy.secondfactor.administrators import Administrator, find_administrator
 from authproxy.secondfactor.refusals import NotFound
 from authproxy.secondfactor.sessions import Session, find_session, touch_session
-from authproxy.web.admin.visit import HALFWAY, Visit
+from authproxy.web.admin.visit import Visit
 
 
 @dataclass(frozen=True, slots=True)

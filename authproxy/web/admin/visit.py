@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
+import sqlalchemy as sa
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from authproxy.model import JsonValue
+from authproxy.secondfactor.admin_login import HALFWAY
 from authproxy.secondfactor.administrators import Administrator
+from authproxy.secondfactor.audit import note
 from authproxy.secondfactor.office import Work
 from authproxy.secondfactor.roles import Permission, Role, may
 from authproxy.secondfactor.sessions import Session
@@ -23,7 +27,6 @@ from authproxy.web.pages.form import Form
 from authproxy.web.pages.templates import render
 
 T = TypeVar("T")
-HALFWAY: Final = "halfway"  # in a session's data: the second factor is still to come
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,17 @@ class Visit:
 
     def change(self, work: Work[T]) -> Awaitable[T]:
         return self.rooms.office.change(work)
+
+    def note(
+        self,
+        connection: sa.Connection,
+        action: str,
+        about: str,
+        after: Mapping[str, JsonValue] | None = None,
+        before: Mapping[str, JsonValue] | None = None,
+    ) -> None:
+        """A line of the administrators' log, in the transaction of what it tells."""
+        note(connection, self.actor, action, about, after, before=before, address=self.address)
 
     # ------------------------------------------------------------ answering
 
