@@ -13,6 +13,7 @@ from authproxy.config.settings import ServiceSettings
 from authproxy.config.settings_telephony import Prices
 from authproxy.errors import StoreUnavailable
 from authproxy.secondfactor.account_settings import AccountSettings, Defaults, ensure_account_id, load_settings
+from authproxy.secondfactor.refusals import BadValue
 from authproxy.store.statements import Connection
 from authproxy.store.writer import Writer
 
@@ -35,15 +36,15 @@ class Rulebook:
     at in its job."""
 
     def __init__(self, defaults: Defaults) -> None:
-        self._defaults = defaults
+        self.defaults = defaults
         self.rules = Rules.of(AccountSettings(defaults))
 
     def read(self, connection: Connection) -> None:
         """In the writer's thread. Raises StoreUnavailable for rows that nothing here has written:
         nobody is let in by rules that can't be read."""
         try:
-            self.rules = Rules.of(load_settings(connection, self._defaults))
-        except ValueError as error:
+            self.rules = Rules.of(load_settings(connection, self.defaults))
+        except (ValueError, BadValue) as error:
             raise StoreUnavailable(f"the account's settings can't be read: {error}") from error
 
     def follow(self, writer: Writer, connection: sqlite3.Connection) -> None:
