@@ -233,6 +233,7 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
     from authproxy.web.admin.rooms import AdminRooms
     from authproxy.web.front import open_front
     from authproxy.web.phone.app import Phones
+    from authproxy.web.portal.rooms import PortalRooms
     from authproxy.web.rates import Rates
 
     settings, embedded, reactor = service.assembly.settings, service.ground.embedded, service.ground.reactor
@@ -240,6 +241,7 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
     phones.notices.on_brought = lambda how: service.metrics.push_deliveries.labels(how).inc()
     transactions = embedded.transactions(service.log_of_api, reactor)
     office = embedded.office(reactor, embedded.pushes.look_again)
+    ceremonies = Ceremonies(web.base_url, time.time)
     panel = AdminRooms(
         office,
         embedded.seeds,
@@ -247,9 +249,11 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
         web.base_url,
         phones.desk,
         time.time,
-        Ceremonies(web.base_url, time.time),
+        ceremonies,
         Rates(1.0, time.monotonic),
     )
+    normalization = settings.service.username_normalization
+    portal = PortalRooms(office, ceremonies, web.base_url, normalization, time.time)
     service.closers.append(office.close)
     front = open_front(
         web,
@@ -262,6 +266,7 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
         phones=Phones(phones.desk, phones.pipush, phones.bus),
         enrolling=embedded.enrolling(web.base_url),
         panel=panel,
+        portal=portal,
         logo=embedded.logo().png,
         is_debug=settings.main.debug,
     )

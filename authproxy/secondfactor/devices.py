@@ -49,6 +49,11 @@ class DeviceRow:
     last_used: float | None
     phone_id: str | None
 
+    @property
+    def label(self) -> str:
+        """How it is shown to people."""
+        return self.name or (f"token {self.serial}" if self.serial else self.id)
+
 
 def add_totp(
     connection: sa.Connection, user: User, seeds: SeedBox, name: str = "", digits: int = 6, step: int = 30

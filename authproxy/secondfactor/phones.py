@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from authproxy.secondfactor.ids import new_id
 from authproxy.secondfactor.pushes import cancel_pushes
 from authproxy.secondfactor.reach import Phone, masked
 from authproxy.secondfactor.refusals import BadValue, NotFound
-from authproxy.secondfactor.users import User
+from authproxy.secondfactor.users import User, chunks
 from authproxy.store.statements import Connection, compiled
 from authproxy.store.tables import devices, phone_apps, phone_users, phones, users
 
@@ -193,6 +193,11 @@ def read_phones(connection: sa.Connection, narrowed: Callable[[sa.Select[Any]], 
     rows = connection.execute(narrowed(_ROW.order_by(phones.c.created, phones.c.id))).all()
     names = _usernames(connection, [row.id for row in rows])
     return [PhoneRow(**row._mapping, usernames=names.get(row.id, ())) for row in rows]
+
+
+def some_phones(connection: sa.Connection, ids: Sequence[str]) -> list[PhoneRow]:
+    """Those that are there."""
+    return [phone for some in chunks(ids) for phone in _rows(connection, phones.c.id.in_(some))]
 
 
 def _rows(connection: sa.Connection, where: sa.ColumnElement[bool]) -> list[PhoneRow]:

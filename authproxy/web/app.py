@@ -12,6 +12,7 @@ from authproxy.web.gate import Gate
 from authproxy.web.headers import SecurityHeaders
 from authproxy.web.pages import statics
 from authproxy.web.phone import app as phone
+from authproxy.web.portal import app as portal
 from authproxy.web.site import Site
 from authproxy.web.source import Sources
 from authproxy.web.telephony import callbacks
@@ -26,6 +27,8 @@ def build(site: Site, sources: Sources, *, is_debug: bool = False) -> ASGIApp:
         routes += enroll.routes(site.enrolling, site.rates, site.refusals)
     if site.panel is not None:
         routes += panel.routes(site.panel, site.rates)
+    if site.portal is not None:
+        routes += portal.routes(site.portal, site.rates)
     routes += statics.routes()
     router = Router(routes, redirect_slashes=False)
     return SecurityHeaders(Gate(router, sources, site.rates, site.refusals, is_debug), site.now)

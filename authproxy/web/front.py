@@ -23,6 +23,7 @@ from authproxy.web.app import build
 from authproxy.web.certificate import WebCertificate, self_signed
 from authproxy.web.listener import STOP_SECONDS, WebListener
 from authproxy.web.phone.app import Phones
+from authproxy.web.portal.rooms import PortalRooms
 from authproxy.web.rates import Rates
 from authproxy.web.refusals import Refusals
 from authproxy.web.site import Applications, MakesLogo, Site, no_logo
@@ -61,6 +62,7 @@ def open_front(
     phones: Phones | None = None,
     enrolling: EnrollApi | None = None,
     panel: AdminRooms | None = None,
+    portal: PortalRooms | None = None,
     logo: MakesLogo = no_logo,
     is_debug: bool = False,
 ) -> Front:
@@ -79,6 +81,7 @@ def open_front(
         phones=phones,
         enrolling=enrolling,
         panel=panel,
+        portal=portal,
     )
     sources = Sources(settings.trusted_proxies)
     app = build(site, sources, is_debug=is_debug)

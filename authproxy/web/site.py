@@ -11,6 +11,7 @@ from authproxy.secondfactor.authapi import Application, AuthApi
 from authproxy.secondfactor.enroll_api import EnrollApi
 from authproxy.web.admin.rooms import AdminRooms
 from authproxy.web.phone.app import Phones
+from authproxy.web.portal.rooms import PortalRooms
 from authproxy.web.rates import Rates
 from authproxy.web.refusals import Refusals
 
@@ -34,7 +35,7 @@ async def no_logo() -> bytes | None:
 class Site:
     """``host_names``: hosts under which clients may know this service besides the one they call, with or without a
     port. ``logo``: a PNG. ``now``: epoch seconds. ``telephony``: None: there is no gateway that reports.
-    ``phones``, ``enrolling``, ``panel``: None: there are no pages for them."""
+    ``phones``, ``enrolling``, ``panel``, ``portal``: None: there are no pages for them."""
 
     auth: AuthApi
     applications: Applications
@@ -47,3 +48,4 @@ class Site:
     phones: Phones | None = None
     enrolling: EnrollApi | None = None
     panel: AdminRooms | None = None
+    portal: PortalRooms | None = None

@@ -21,6 +21,7 @@ class Problem:
 
 MISSING_PARAMETERS = Problem(40001, "Missing required request parameters")
 INVALID_PARAMETERS = Problem(40002, "Invalid request parameters")
+DUPLICATE = Problem(40003, "Duplicate resource")
 MISSING_CREDENTIALS = Problem(40101, "Missing request credentials")
 UNKNOWN_IKEY = Problem(40102, "Invalid integration key in request credentials")
 BAD_SIGNATURE = Problem(40103, "Invalid signature in request credentials")

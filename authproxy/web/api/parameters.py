@@ -10,6 +10,7 @@ from authproxy.model import JsonValue
 from authproxy.web.api.envelope import INVALID_PARAMETERS, MISSING_PARAMETERS, Refusal
 
 LONGEST_TEXT: Final = 1024
+MOST_TEXTS: Final = 1000
 _TRUE = frozenset(("true", "1"))
 _FALSE = frozenset(("false", "0", ""))
 
@@ -96,6 +97,47 @@ class Parameters:
         if not low <= number <= high:
             raise Refusal(INVALID_PARAMETERS, name)
         return number
+
+    def texts(self, name: str, most: int = MOST_TEXTS) -> list[str]:
+        """A list, a JSON list as text, a name that comes again and again, or words with commas between them."""
+        given = self._values.get(name)
+        if isinstance(given, str) and given.lstrip().startswith("["):
+            given = _json_of(given, name)
+        if isinstance(given, str):
+            given = [word.strip() for word in given.split(",")] if given.strip() else []
+        if given is None:
+            return []
+        if not isinstance(given, list) or len(given) > most:
+            raise Refusal(INVALID_PARAMETERS, name)
+        return [Parameters({name: each}).text(name) for each in given]
+
+    def mapping(self, name: str) -> Mapping[str, JsonValue]:
+        """A JSON object, also as text; empty if not given."""
+        given = self._values.get(name)
+        if isinstance(given, str) and given.strip():
+            given = _json_of(given, name)
+        if given in (None, ""):
+            return {}
+        if not isinstance(given, dict):
+            raise Refusal(INVALID_PARAMETERS, name)
+        return given
+
+    def value(self, name: str) -> JsonValue:
+        """As it came."""
+        return self._values.get(name)
+
+    @property
+    def names(self) -> list[str]:
+        """Of those that are given."""
+        return [name for name, value in self._values.items() if value is not None]
+
+
+def _json_of(text: str, name: str) -> JsonValue:
+    try:
+        value: JsonValue = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise Refusal(INVALID_PARAMETERS, name) from None
+    return value
 
 
 def _is_text(value: str) -> bool:

@@ -1,0 +1,28 @@
+"""What the Admin API is handed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from authproxy.secondfactor.account_settings import Defaults
+from authproxy.secondfactor.gateways import AsksPush, Texts
+from authproxy.secondfactor.office import Office
+from authproxy.secondfactor.seeds import SeedBox
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRooms:
+    """``mode``: ``username_normalization``. ``base_url``: ``https://host[:port]``. ``texts`` None: there is no gateway
+    for messages. ``forget``: an application was changed, so that what is remembered of it is void. ``now``: epoch
+    seconds."""
+
+    office: Office
+    seeds: SeedBox
+    defaults: Defaults
+    mode: str
+    base_url: str
+    texts: Texts | None
+    pushes: AsksPush
+    forget: Callable[[str], None]
+    now: Callable[[], float]

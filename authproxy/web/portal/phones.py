@@ -1,0 +1,76 @@
+"""Phones in the portal: added, activated by a picture that the phone scans, renamed, deleted."""
+
+from __future__ import annotations
+
+import math
+
+from starlette.responses import JSONResponse, Response
+
+from authproxy.secondfactor import own_devices as own
+from authproxy.secondfactor.activations import NewActivation
+from authproxy.secondfactor.phones import PhoneRow
+from authproxy.secondfactor.refusals import NotFound
+from authproxy.web.enroll.pictures import inline
+from authproxy.web.portal.visit import PortalVisit
+
+
+async def add(visit: PortalVisit) -> Response:
+    form, base_url = visit.form, visit.rooms.base_url
+    number = "" if form.get("type") == "tablet" else form.get("number")
+    type_ = "landline" if form.get("type") == "landline" else "mobile"
+
+    phone, activation = await visit.change(
+        lambda connection: own.add_own_phone(connection, visit.who, number, form.get("name"), type_, base_url)
+    )
+    if activation is None:
+        return visit.home(visit.gettext("The phone was added"))
+    return _scan(visit, phone.id, activation)
+
+
+async def activate(visit: PortalVisit) -> Response:
+    phone_id, base_url = _id(visit), visit.rooms.base_url
+    activation = await visit.change(
+        lambda connection: own.activate_anew(connection, visit.who, phone_id, base_url)
+    )
+    return _scan(visit, phone_id, activation)
+
+
+async def state(visit: PortalVisit) -> Response:
+    """For the page's script: since when an app on the phone answers; 0: there is none."""
+    phone = await _phone(visit)
+    return JSONResponse({"since": phone.app_since or 0})
+
+
+async def rename(visit: PortalVisit) -> Response:
+    name = visit.form.get("name")
+    await visit.change(lambda connection: own.rename_own_phone(connection, visit.who, _id(visit), name))
+    return visit.home(visit.gettext("Saved"))
+
+
+async def delete(visit: PortalVisit) -> Response:
+    await visit.change(lambda connection: own.delete_own_phone(connection, visit.who, _id(visit)))
+    return visit.home(visit.gettext("The phone was deleted"))
+
+
+async def _phone(visit: PortalVisit) -> PhoneRow:
+    phone_id = _id(visit)
+    mine = await visit.read(lambda connection: own.own_devices(connection, visit.who.user_id))
+    found = next((phone for phone in mine.phones if phone.id == phone_id), None)
+    if found is None:
+        raise NotFound("that phone is none of yours")
+    return found
+
+
+def _scan(visit: PortalVisit, phone_id: str, activation: NewActivation) -> Response:
+    minutes = max(1, math.ceil((activation.expires - visit.rooms.now()) / 60))
+    return visit.render(
+        "portal/activate.html",
+        phone_id=phone_id,
+        link=activation.url,
+        minutes=minutes,
+        picture=inline(activation.url, visit.gettext("QR code that sets up your phone")),
+    )
+
+
+def _id(visit: PortalVisit) -> str:
+    return str(visit.request.path_params["id"])
