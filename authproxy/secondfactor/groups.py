@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from authproxy.secondfactor.ids import new_id
 from authproxy.secondfactor.listing import Listing, Window, containing
 from authproxy.secondfactor.pushes import cancel_pushes
 from authproxy.secondfactor.refusals import AlreadyThere, BadValue, NotFound
-from authproxy.secondfactor.users import User, checked_notes, checked_status, read_users
+from authproxy.secondfactor.users import User, checked_notes, checked_status, chunks, read_users
 from authproxy.store.tables import groups, user_groups, users
 
 _LONGEST_NAME = 256
@@ -53,6 +53,15 @@ def groups_of(connection: sa.Connection, user_id: str) -> list[Group]:
     """By name."""
     mine = sa.select(user_groups.c.group_id).where(user_groups.c.user_id == user_id)
     return _read(connection, lambda query: query.where(groups.c.id.in_(mine)))
+
+
+def some_groups(connection: sa.Connection, ids: Sequence[str]) -> list[Group]:
+    """Those that are there."""
+    found: list[Group] = []
+    for some in chunks(ids):
+        rows = connection.execute(_ROW.where(groups.c.id.in_(some)).order_by(groups.c.name))
+        found += [Group(*row) for row in rows]
+    return found
 
 
 def find_group(connection: sa.Connection, name: str) -> Group:

@@ -15,7 +15,9 @@ import sqlalchemy as sa
 
 from authproxy.secondfactor.audit import note
 from authproxy.secondfactor.ids import new_id
+from authproxy.secondfactor.listing import Listing, Window
 from authproxy.secondfactor.refusals import AlreadyThere, BadValue, NotFound
+from authproxy.secondfactor.users import chunks
 from authproxy.store.tables import security_keys as table
 
 MOST: Final = 20
@@ -95,6 +97,19 @@ _OWNER_ID = sa.func.coalesce(table.c.user_id, table.c.admin_id)
 def keys_of(connection: sa.Connection, owner: Owner) -> list[SecurityKey]:
     """The oldest first."""
     return _rows(connection, _is_of(owner))
+
+
+def keys_of_users(connection: sa.Connection, user_ids: Sequence[str]) -> list[SecurityKey]:
+    """Of any of them, the oldest first."""
+    return [key for some in chunks(user_ids) for key in _rows(connection, table.c.user_id.in_(some))]
+
+
+def list_keys(connection: sa.Connection, window: Window) -> Listing[SecurityKey]:
+    """Of all users, a part, the oldest first."""
+    of_users = table.c.user_id.is_not(None)
+    total = connection.execute(sa.select(sa.func.count()).select_from(table).where(of_users)).scalar_one()
+    some = sa.select(table.c.id).where(of_users).order_by(table.c.created, table.c.id)
+    return Listing(tuple(_rows(connection, table.c.id.in_(some.limit(window.limit).offset(window.offset)))), total)
 
 
 def find_key(connection: sa.Connection, key_id: str) -> SecurityKey:

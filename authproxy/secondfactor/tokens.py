@@ -7,12 +7,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from authproxy.secondfactor import passcode
-from authproxy.secondfactor.devices import assign
+from authproxy.secondfactor.devices import assign, check_step
 from authproxy.secondfactor.ids import new_id
 from authproxy.secondfactor.names import normalize
 from authproxy.secondfactor.refusals import AlreadyThere, BadValue, NotDone, NotFound
@@ -73,6 +74,40 @@ def read_tokens(connection: sa.Connection, narrowed: Callable[[sa.Select[Any]], 
         for token_id, username in connection.execute(named):
             owners.setdefault(token_id, []).append(username)
     return [_token(row, owners.get(row.id, ())) for row in rows]
+
+
+def some_tokens(connection: sa.Connection, ids: Sequence[str]) -> list[Token]:
+    """Those of these devices that are tokens."""
+    found: list[Token] = []
+    for some in chunks(ids):
+        wanted = devices.c.id.in_(some)
+        found += read_tokens(connection, partial(_where, wanted))
+    return found
+
+
+def _where(condition: sa.ColumnElement[bool], query: sa.Select[Any]) -> sa.Select[Any]:
+    return query.where(condition)
+
+
+def add_token(connection: sa.Connection, seeds: SeedBox, token: NewToken) -> Token:
+    """Of nobody yet. Raises AlreadyThere."""
+    row = _row(token, seeds, time.time())
+    try:
+        with connection.begin_nested():
+            connection.execute(devices.insert().values(**row))
+    except sa.exc.IntegrityError:
+        type_ = _TYPE_OF[token.kind, token.digits]
+        raise AlreadyThere(f"there is a token {token.serial} of type {type_} already") from None
+    return some_tokens(connection, [str(row["id"])])[0]
+
+
+def change_step(connection: sa.Connection, token: Token, step: int) -> None:
+    """``step``: seconds that a code of a time-based token stands for. Raises BadValue."""
+    if token.kind != "totp":
+        raise BadValue(f"token {token.serial} is not time-based")
+    check_step(step)
+    change = devices.update().where(devices.c.id == token.id).values(step=step, last_step=None, drift=0)
+    connection.execute(change)
 
 
 def find_token(connection: sa.Connection, serial: str, type_: str | None = None) -> Token:
