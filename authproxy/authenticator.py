@@ -292,8 +292,8 @@ def _judged(verdict: Allowed | Refused, who: Identity, record: LoginRecord | Non
 def _told(verdict: Allowed | Refused) -> tuple[str, str]:
     """What the trail says of it: result and detail."""
     match verdict:
-        case Allowed(factor, _, device):
-            return "allowed", f"{factor} {device}".strip()
+        case Allowed(factor, _, device, detail=detail):
+            return "allowed", _explained(f"{factor} {device}".strip(), detail)
         case Refused(reason, _, _, detail):
             return "refused", _explained(reason, detail)
 
@@ -306,5 +306,5 @@ def _is_bound_to(pending: PendingChallenge, request: AuthRequest) -> bool:
     )
 
 
-def _explained(reason: Reason, detail: str) -> str:
+def _explained(reason: str, detail: str) -> str:
     return f"{reason}: {detail}" if detail else str(reason)

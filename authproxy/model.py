@@ -181,6 +181,8 @@ class Reason(StrEnum):
     FACTOR_NOT_ALLOWED = "factor not allowed here"
     FACTOR_NOT_AVAILABLE = "the user has no device for this factor"
     NOT_ENROLLED = "user is not enrolled"
+    POLICY_DENIED = "denied by a policy"
+    LOCATION_DENIED = "location not allowed"
     USER_DISABLED = "user is disabled"
     USER_LOCKED_OUT = "user is locked out"
     PUSH_DENIED = "push denied"
@@ -295,6 +297,7 @@ class Allowed:
     message: str = SUCCESS
     device: str = ""
     is_given: bool = True  # False: it is not asked of this user
+    detail: str = ""  # for log and trail: which policy let the user in
 
 
 @dataclass(frozen=True, slots=True)
