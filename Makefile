@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV := uv==0.13.9
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
-.PHONY: help install kerberos dev peers demo test docs lint types unit bench soak lock clean
+.PHONY: help install kerberos dev peers demo test docs lint types unit nspawn bench soak lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make kerberos  what auth_type=kerberos needs besides (compiled: libkrb5-dev gcc python3-dev)"
 	@echo "make demo      real RADIUS logins on loopback, then stays up"
 	@echo "make test      everything that is checked: lint, types, tests (as root: installs the peers it needs)"
+	@echo "make nspawn    the unit in a container with a systemd of its own (as root; a minute, and a Debian mirror)"
 	@echo "make bench     speed and memory, beside FreeRADIUS"
 	@echo "make soak      a million damaged packets, and a million damaged LDAP messages"
 	@echo "make docs      the documentation as a site, in build/site"
@@ -71,6 +72,9 @@ types: dev
 
 unit: dev peers
 	$(BIN)/python -m pytest -q --durations=10 --numprocesses=auto --maxprocesses=4
+
+nspawn: dev
+	NSPAWN=1 $(BIN)/python -m pytest -q -rs tests/systemd
 
 bench: install peers
 	$(BIN)/python -m bench
