@@ -250,7 +250,7 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
         phones.desk,
         time.time,
         ceremonies,
-        Rates(1.0, time.monotonic),
+        Rates(min(1.0, web.request_rate), time.monotonic),
     )
     normalization = settings.service.username_normalization
     portal = PortalRooms(office, ceremonies, web.base_url, normalization, time.time)

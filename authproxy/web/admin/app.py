@@ -8,13 +8,13 @@ from typing import Final
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from authproxy.web.admin import login
+from authproxy.web.admin import account, link, login
 from authproxy.web.admin.door import Door
 from authproxy.web.admin.page import Page
 from authproxy.web.admin.rooms import AdminRooms
 from authproxy.web.rates import Rates
 
-PAGES: Final[tuple[Page, ...]] = tuple(chain(login.PAGES))
+PAGES: Final[tuple[Page, ...]] = tuple(chain(login.PAGES, link.PAGES, account.PAGES))
 
 
 def routes(rooms: AdminRooms, rates: Rates) -> list[Route]:

@@ -50,6 +50,7 @@ async def take_password(visit: Visit) -> Response:
     if opened is None:
         wrong = visit.gettext("That is not a mail address and password with which you can log in.")
         return _password_page(visit, next_, 401, wrong)
+    visit.rooms.attempts.give_back(bucket(visit.address))
     return _entered(visit.go(f"{FACTOR}?next={quote(_next(next_), safe='')}"), opened)
 
 
