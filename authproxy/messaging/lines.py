@@ -18,6 +18,7 @@ from authproxy.messaging.gateway import Gateway
 from authproxy.messaging.http_gateway import HttpGateway
 from authproxy.messaging.sms import GatewayTexts
 from authproxy.messaging.twilio import TwilioGateway
+from authproxy.secondfactor.outbox import Outbox
 from authproxy.secondfactor.telephony import Ledger
 
 
@@ -37,12 +38,14 @@ def open_lines(
     ledger: Ledger,
     clock: IReactorTime,
     closers: list[Callable[[], object]],
+    outbox: Outbox | None = None,
 ) -> TelephoneLines:
-    """``base_url``: of the web side, empty without one. ``key``: for :class:`Addresses`. Raises ConfigError."""
+    """``base_url``: of the web side, empty without one. ``key``: for :class:`Addresses`. ``outbox``: keeps copies of
+    messages. Raises ConfigError."""
     gateway = _gateway(settings, _courier(settings, clock, closers), base_url)
     addresses = Addresses(base_url, key)
     calls = GatewayCalls(gateway, ledger, addresses, settings.calls, clock) if gateway.places_calls else None
-    texts = GatewayTexts(gateway, ledger, addresses) if gateway.sends_texts else None
+    texts = GatewayTexts(gateway, ledger, addresses, outbox, settings.sender) if gateway.sends_texts else None
     return TelephoneLines(texts, calls, Callbacks(gateway, ledger, addresses, calls, settings.calls))
 
 

@@ -50,8 +50,8 @@ SAMPLES: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class SiteWords:
-    """What every text may name: ``service``: who it comes from; ``site``: the web side's host; ``help``: the address
-    that answers go to, or empty."""
+    """What every text may name. ``service``: who it comes from; ``site``: the web side's host; ``help``: the
+    address that answers go to, or empty."""
 
     service: str
     site: str

@@ -9,6 +9,8 @@ from authproxy.messaging.addresses import Addresses
 from authproxy.messaging.gateway import Gateway, Message, NotTaken, Taken
 from authproxy.messaging.notes import note
 from authproxy.secondfactor.gateways import Text, TextEnd
+from authproxy.secondfactor.messages import Draft
+from authproxy.secondfactor.outbox import Outbox
 from authproxy.secondfactor.reach import masked
 from authproxy.secondfactor.telephony import Booked, Expense, Ledger, OverLimit
 
@@ -18,10 +20,20 @@ _log = Logger()
 class GatewayTexts:
     """Implements ``Texts``."""
 
-    def __init__(self, gateway: Gateway, ledger: Ledger, addresses: Addresses) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        ledger: Ledger,
+        addresses: Addresses,
+        outbox: Outbox | None = None,
+        sender: str = "",
+    ) -> None:
+        """``outbox``: keeps a copy of what goes out."""
         self._gateway = gateway
         self._ledger = ledger
         self._addresses = addresses
+        self._outbox = outbox
+        self._sender = sender
 
     def send(self, text: Text) -> Deferred[TextEnd]:
         """See ``Texts``."""
@@ -37,17 +49,37 @@ class GatewayTexts:
             case Booked(row):
                 pass
         message = Message(text.phone.number, text.body, self._addresses.of_message(row))
+        copy = await self._keep(text)
         try:
             taken = await self._gateway.text(message)
         except CancelledError:
             note(self._ledger, row, "sent", "given up while the gateway was being asked")
+            self._tell(copy, "")
             raise
         match taken:
             case Taken(provider_id):
+                self._tell(copy, "")
                 _log.info("message to {number} taken by the gateway", number=number, login=text.login_id)
                 note(self._ledger, row, "sent", provider_id=provider_id)
                 return TextEnd.ACCEPTED
             case NotTaken(why, is_sure):
                 _log.error("no message to {number}: {why}", number=number, why=why, login=text.login_id)
                 note(self._ledger, row, "failed", why, refund=is_sure)
+                self._tell(copy, why)
                 return TextEnd.FAILED
+
+    async def _keep(self, text: Text) -> str:
+        """The ID of the copy; empty without one."""
+        if self._outbox is None:
+            return ""
+        to, secrets = text.phone.number, text.secrets
+        draft = Draft("sms", text.purpose, to, text.body, "", "", secrets, text.user_id, sender=self._sender)
+        return await self._outbox.keep_text(draft)
+
+    def _tell(self, copy: str, problem: str) -> None:
+        """How it went, for the record: nothing waits for it. ``problem`` empty: it is out."""
+        if self._outbox is None or not copy:
+            return
+        told = self._outbox.failed(copy, problem) if problem else self._outbox.sent(copy)
+        noting: Deferred[None] = Deferred.fromCoroutine(told)
+        noting.addErrback(lambda failure: _log.error("a message's copy: {why}", why=failure.getErrorMessage()))

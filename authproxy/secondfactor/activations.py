@@ -90,10 +90,11 @@ def activate_phone(
     base_url: str,
     seconds: int = DEFAULT_SECONDS,
     code: str = "",
+    now: float | None = None,
 ) -> NewActivation:
-    """Another code for the same phone replaces the one before. ``code``: one of the caller's own. Raises
-    BadValue."""
-    now = time.time()
+    """Another code for the same phone replaces the one before. ``code``: one of the caller's own. ``now``: epoch
+    seconds. Raises BadValue."""
+    now = time.time() if now is None else now
     expires = checked_expiry(now, seconds)
     code = code or new_code()
     open_ones = sa.and_(activations.c.phone_id == phone_id, activations.c.claimed.is_(None))

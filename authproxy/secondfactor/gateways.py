@@ -97,13 +97,15 @@ class TextEnd(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """``purpose`` is for the record of cost: ``passcodes``, ``activation`` ..."""
+    """``purpose`` is for the record of cost: ``passcodes``, ``activation`` ... ``secrets``: parts of ``body`` that
+    the copy which is kept does not show to everybody."""
 
     phone: Phone
     user_id: str
     body: str = field(repr=False)
     purpose: str
     login_id: str = ""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 class Texts(Protocol):

@@ -54,7 +54,10 @@ _END = compiled(
     messages.update()
     .where(_is_this)
     .values(
-        status=bindparam("state"), next_attempt=bindparam("later"), problem=bindparam("told"), sent=bindparam("done")
+        status=bindparam("state"),
+        next_attempt=bindparam("later"),
+        problem=bindparam("told"),
+        sent=bindparam("done"),
     )
 )
 _WAITING = compiled(
@@ -101,9 +104,7 @@ class Outbox:
         self, id_: str, at: float, to: str, subject: str, text: str, html: str, sealed: bytes | None, attempts: int
     ) -> Outgoing:
         secrets = unsealed(self._seeds, id_, sealed)
-        return Outgoing(
-            id_, at, to, subject, with_(text, secrets), html_with(html, secrets), secrets, attempts
-        )
+        return Outgoing(id_, at, to, subject, with_(text, secrets), html_with(html, secrets), secrets, attempts)
 
     async def sent(self, message_id: str) -> None:
         await self._end(message_id, "sent", None, "", self._now())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from authproxy.model import Allowed, Factor, Reason, Refused
 from authproxy.secondfactor import sms_codes
 from authproxy.secondfactor.account import Account, note_login
-from authproxy.secondfactor.admission import Admission
+from authproxy.secondfactor.admission import standing, unknown
 from authproxy.secondfactor.gateways import (
     AsksPush,
     Call,
@@ -76,7 +76,6 @@ class OutOfBand:
         self._writer = writer
         self._seals = seals
         self._pushes = pushes
-        self._admission = Admission("deny")  # whoever is unknown now was deleted while being asked
         self._now = now
         self._calls: Joint[CallEnd] = Joint()
         self.gateways = gateways
@@ -136,7 +135,8 @@ class OutOfBand:
         codes = sms_codes.new_codes(self._book.service.sms_batch)
         await self._writer.run(lambda connection: self._store(connection, asking.user_id, phone.id, codes))
         message = passcode_message(self._book.service.sms_message, codes)
-        end = await texts.send(Text(phone, asking.user_id, message, "passcodes", asking.login_id))
+        text = Text(phone, asking.user_id, message, "passcodes", asking.login_id, secrets=codes)
+        end = await texts.send(text)
         if end is TextEnd.ACCEPTED:
             return None
         detail = f"SMS passcodes to {phone.label}: {end}"
@@ -154,11 +154,11 @@ class OutOfBand:
         now = self._now()
 
         def job(connection: Connection) -> Allowed | Refused:
-            standing = self._admission.judge(connection, asking.username, now, asking.message)
-            if isinstance(standing, Account):
-                note_login(connection, standing, now)
+            found = standing(connection, asking.username, now, asking.message)
+            if isinstance(found, Account):
+                note_login(connection, found, now)
                 return Allowed(factor, device=device)
-            return standing
+            return found or unknown(asking.username, asking.message)
 
         return await self._writer.run(job)
 
