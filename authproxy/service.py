@@ -229,11 +229,13 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
     """The APIs. Stopped before what they use: first the listener, then the logins that go on by themselves."""
     # half a second of imports that many daemons don't need
     from authproxy.secondfactor.phone_rooms import PhoneRooms
+    from authproxy.secondfactor.prompt_rooms import open_prompts
     from authproxy.secondfactor.webauthn import Ceremonies
     from authproxy.web.admin.rooms import AdminRooms
     from authproxy.web.front import open_front
     from authproxy.web.phone.app import Phones
     from authproxy.web.portal.rooms import PortalRooms
+    from authproxy.web.prompt.rooms import PromptRooms
     from authproxy.web.rates import Rates
 
     settings, embedded, reactor = service.assembly.settings, service.ground.embedded, service.ground.reactor
@@ -254,12 +256,14 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
     )
     normalization = settings.service.username_normalization
     portal = PortalRooms(office, ceremonies, web.base_url, normalization, time.time)
+    applications = embedded.applications()
+    prompts = open_prompts(embedded, office, ceremonies, applications, web.base_url, service.log_of_api, reactor)
     service.closers.append(office.close)
     front = open_front(
         web,
         settings.service.state_dir,
         transactions,
-        embedded.applications(),
+        applications,
         reactor,
         sockets.get(Place("tcp", web.interface, web.port)),
         telephony=outside.callbacks,
@@ -267,11 +271,12 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
         enrolling=embedded.enrolling(web.base_url),
         panel=panel,
         portal=portal,
+        prompts=PromptRooms(prompts, office, applications, web.base_url, time.time),
         logo=embedded.logo().png,
         is_debug=settings.main.debug,
     )
     service.bus = phones.bus
-    service.closers += [transactions.stop, front.stop, phones.bus.close]
+    service.closers += [transactions.stop, prompts.stop, front.stop, phones.bus.close]
     return front
 
 

@@ -33,6 +33,8 @@ from authproxy.secondfactor.gateways import CallStage
 from authproxy.secondfactor.known import Known
 from authproxy.secondfactor.outofband import Asking, OutOfBand
 from authproxy.secondfactor.passcodes import Passcodes, Tried, recorded
+from authproxy.secondfactor.policy_factors import ALL_FACTORS, explained
+from authproxy.secondfactor.policy_sections import PUSH
 from authproxy.secondfactor.prepared import PreparedPushes
 from authproxy.secondfactor.pushes import PushMode, Target
 from authproxy.secondfactor.reach import Phone
@@ -117,18 +119,23 @@ class ApiLogins:
 
     def origin(self, app: Application, who: Who, call: AuthCall) -> Origin:
         """Raises BadParameter."""
-        policy, trail = ApiPolicy.of(app, self._book.service), Trail(self._monotonic)
+        policy, trail = ApiPolicy.of(app, self._book.rules), Trail(self._monotonic)
         name = name_of(who, policy.username_normalization)
         ip_address, hostname = _storable(call.ip_address), _storable(call.hostname)
         return Origin(app.name, policy, name, ip_address, hostname, new_login_id(), trail)
 
     async def find(self, origin: Origin, who: Who) -> tuple[Origin, ApiUser]:
         """Who it is. Raises BadParameter, StoreUnavailable."""
-        admission = Admission(origin.policy.new_user_policy)
+        admission = self.admission(origin)
         user = await self._writer.run(looking_up(origin.name, who.user_id, admission, self._lines, self._now()))
         if user is None:
             raise BadParameter("user_id")
+        if isinstance(user.standing, Known):
+            origin = replace(origin, policy=origin.policy.applied(user.standing.policy))
         return replace(origin, name=user.name), user
+
+    def admission(self, origin: Origin) -> Admission:
+        return Admission(self._book, origin.application, origin.policy.own, origin.client_ip)
 
     async def prepare(self, app: Application, who: Who, call: AuthCall) -> Ready:
         """Raises BadParameter, StoreUnavailable."""
@@ -145,7 +152,10 @@ class ApiLogins:
             return Ready(origin, Refused(Reason.NO_PASSCODE, detail="neither a passcode nor a factor's name"))
         reached = reach(asked, user.standing.phones, origin.policy.factors, self._lines)
         if isinstance(reached, Refused):
-            return Ready(origin, reached)
+            return Ready(origin, explained(reached, user.standing.policy))
+        if reached.factor is Factor.PUSH and not call.txid and PUSH not in user.standing.policy.factors.allowed:
+            why = f"{user.standing.policy.who_decided('factors')}: the client shows no code for a verified push"
+            return Ready(origin, Refused(Reason.FACTOR_NOT_ALLOWED, factor=Factor.PUSH, detail=why))
         assert reached.phone is not None
         return Ready(origin, self._to_reach(origin, user.standing, reached.factor, reached.phone, call))
 
@@ -189,9 +199,8 @@ class ApiLogins:
     async def _decide(self, ready: Ready, entry: Entry, told: Callable[[Progress], None]) -> Tried:
         match ready.todo:
             case Code(code):
-                policy = ready.origin.policy
-                passcodes = Passcodes(self._book, self._seals, Admission(policy.new_user_policy))
-                trying = passcodes.trying(ready.origin.name, code, policy.factors, self._now())
+                admission, passcodes = self.admission(ready.origin), Passcodes(self._book, self._seals)
+                trying = passcodes.trying(admission, ready.origin.name, code, ALL_FACTORS, self._now())
                 return await self._writer.run(recorded(trying, entry))
             case ToReach(Factor.PUSH, phone, asking, target):
                 told(api_words.pushed(phone.label, target.answer))
@@ -204,6 +213,10 @@ class ApiLogins:
                 return Tried(failed or Refused(Reason.SMS_SENT, factor=Factor.SMS, detail=f"to {phone.label}"))
             case Allowed() | Refused() as verdict:
                 return Tried(verdict)
+
+    async def settle(self, origin: Origin, verdict: Allowed | Refused) -> Ended:
+        """A verdict that was reached elsewhere. Raises StoreUnavailable."""
+        return Ended(verdict, await self.record(origin, verdict), api_words.final(verdict))
 
     async def record(self, origin: Origin, verdict: Allowed | Refused) -> LoginRecord:
         """Durable when it returns. Raises StoreUnavailable."""
@@ -236,8 +249,9 @@ class ApiLogins:
 
 def _told(verdict: Allowed | Refused) -> str:
     match verdict:
-        case Allowed(factor, _, device):
-            return f"{factor} {device}".strip()
+        case Allowed(factor, _, device, detail=detail):
+            told = f"{factor} {device}".strip()
+            return f"{told}: {detail}" if detail else told
         case Refused(reason, detail=detail):
             return f"{reason}: {detail}" if detail else reason
 

@@ -44,9 +44,10 @@ class EnrollLinks:
         """``username``: normalized. Good for an hour."""
         return f"{self._base_url}/enroll/{self.ticket(username)}"
 
-    def ticket(self, username: str) -> str:
-        """What the link ends with."""
-        signed = int(self._now() + VALID_SECONDS).to_bytes(_TIME) + username.encode("utf-8", "replace")
+    def ticket(self, username: str, expires: float | None = None) -> str:
+        """What the link ends with. ``expires``: whoever names it gets the same ticket again."""
+        until = self._now() + VALID_SECONDS if expires is None else expires
+        signed = int(until).to_bytes(_TIME) + username.encode("utf-8", "replace")
         return base64.urlsafe_b64encode(self._mac(signed) + signed).rstrip(b"=").decode()
 
     def read(self, ticket: str) -> Ticket | None:

@@ -10,9 +10,11 @@ from authproxy.web.api import auth_v2, rest_v1
 from authproxy.web.enroll import app as enroll
 from authproxy.web.gate import Gate
 from authproxy.web.headers import SecurityHeaders
+from authproxy.web.oidc import app as oidc
 from authproxy.web.pages import statics
 from authproxy.web.phone import app as phone
 from authproxy.web.portal import app as portal
+from authproxy.web.prompt import app as prompt
 from authproxy.web.site import Site
 from authproxy.web.source import Sources
 from authproxy.web.telephony import callbacks
@@ -29,6 +31,9 @@ def build(site: Site, sources: Sources, *, is_debug: bool = False) -> ASGIApp:
         routes += panel.routes(site.panel, site.rates)
     if site.portal is not None:
         routes += portal.routes(site.portal, site.rates)
+    if site.prompts is not None:
+        routes += oidc.routes(site.prompts, site.rates, site.refusals)
+        routes += prompt.routes(site.prompts, site.rates)
     routes += statics.routes()
     router = Router(routes, redirect_slashes=False)
     return SecurityHeaders(Gate(router, sources, site.rates, site.refusals, is_debug), site.now)

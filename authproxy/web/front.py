@@ -24,6 +24,7 @@ from authproxy.web.certificate import WebCertificate, self_signed
 from authproxy.web.listener import STOP_SECONDS, WebListener
 from authproxy.web.phone.app import Phones
 from authproxy.web.portal.rooms import PortalRooms
+from authproxy.web.prompt.rooms import PromptRooms
 from authproxy.web.rates import Rates
 from authproxy.web.refusals import Refusals
 from authproxy.web.site import Applications, MakesLogo, Site, no_logo
@@ -63,6 +64,7 @@ def open_front(
     enrolling: EnrollApi | None = None,
     panel: AdminRooms | None = None,
     portal: PortalRooms | None = None,
+    prompts: PromptRooms | None = None,
     logo: MakesLogo = no_logo,
     is_debug: bool = False,
 ) -> Front:
@@ -82,6 +84,7 @@ def open_front(
         enrolling=enrolling,
         panel=panel,
         portal=portal,
+        prompts=prompts,
     )
     sources = Sources(settings.trusted_proxies)
     app = build(site, sources, is_debug=is_debug)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from email.utils import formatdate
+from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Scripts and styles come from this host's own files, never from within a page.
-_CONTENT = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+CONTENT: Final = (
+    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
 _FIXED = (
-    (b"content-security-policy", _CONTENT.encode()),
+    (b"content-security-policy", CONTENT.encode()),
     (b"strict-transport-security", b"max-age=31536000"),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),

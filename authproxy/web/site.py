@@ -12,6 +12,7 @@ from authproxy.secondfactor.enroll_api import EnrollApi
 from authproxy.web.admin.rooms import AdminRooms
 from authproxy.web.phone.app import Phones
 from authproxy.web.portal.rooms import PortalRooms
+from authproxy.web.prompt.rooms import PromptRooms
 from authproxy.web.rates import Rates
 from authproxy.web.refusals import Refusals
 
@@ -35,7 +36,7 @@ async def no_logo() -> bytes | None:
 class Site:
     """``host_names``: hosts under which clients may know this service besides the one they call, with or without a
     port. ``logo``: a PNG. ``now``: epoch seconds. ``telephony``: None: there is no gateway that reports.
-    ``phones``, ``enrolling``, ``panel``, ``portal``: None: there are no pages for them."""
+    ``phones``, ``enrolling``, ``panel``, ``portal``, ``prompts``: None: there are no pages for them."""
 
     auth: AuthApi
     applications: Applications
@@ -49,3 +50,4 @@ class Site:
     enrolling: EnrollApi | None = None
     panel: AdminRooms | None = None
     portal: PortalRooms | None = None
+    prompts: PromptRooms | None = None

@@ -1,0 +1,83 @@
+"""Attempts to log in that prompts wait for, one for each prompt; in memory, for a push lives no longer."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from twisted.internet.defer import Deferred
+
+from authproxy.secondfactor.api_logins import Ended
+from authproxy.secondfactor.authapi import Progress
+
+MOST: Final = 10_000
+
+
+class Attempt:
+    """``ended`` is None while it goes on, and when it came to nothing: ``progress`` tells."""
+
+    __slots__ = ("_listeners", "code", "ended", "factor", "is_over", "label", "progress", "running")
+
+    def __init__(self, factor: str, label: str = "", code: str = "") -> None:
+        """``label``: of the phone. ``code``: shown here, to be typed on the phone."""
+        self.factor = factor
+        self.label = label
+        self.code = code
+        self.progress = Progress("waiting", "pushed", "")
+        self.ended: Ended | None = None
+        self.is_over = False
+        self.running: Deferred[None] | None = None
+        self._listeners: list[Callable[[], None]] = []
+
+    def advance(self, progress: Progress) -> None:
+        self.progress = progress
+        self._tell()
+
+    def end(self, progress: Progress, ended: Ended | None = None) -> None:
+        self.progress, self.ended, self.is_over = progress, ended, True
+        self._tell()
+
+    def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
+        """``heard`` is called at each news. What is returned ends that."""
+        self._listeners.append(heard)
+        return lambda: self._listeners.remove(heard) if heard in self._listeners else None
+
+    def give_up(self) -> None:
+        if self.running is not None and not self.is_over:
+            self.running.cancel()
+
+    def _tell(self) -> None:
+        for heard in list(self._listeners):
+            heard()
+
+
+class Attempts:
+    """By the prompt's session. Bounded: the oldest are given up first."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._by_session: OrderedDict[str, Attempt] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._by_session)
+
+    def open(self, session: str, attempt: Attempt) -> None:
+        """Instead of the one before, which is given up."""
+        self.drop(session)
+        self._by_session[session] = attempt
+        if len(self._by_session) > self._most:
+            _, oldest = self._by_session.popitem(last=False)
+            oldest.give_up()
+
+    def of(self, session: str) -> Attempt | None:
+        return self._by_session.get(session)
+
+    def drop(self, session: str) -> None:
+        attempt = self._by_session.pop(session, None)
+        if attempt is not None:
+            attempt.give_up()
+
+    def stop(self) -> None:
+        for session in list(self._by_session):
+            self.drop(session)

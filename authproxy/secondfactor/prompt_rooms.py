@@ -1,0 +1,55 @@
+"""The prompt wired: its desk on the rooms of the embedded service."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorTime
+
+from authproxy.model import LoginRecord
+from authproxy.secondfactor.api_logins import ApiLogins
+from authproxy.secondfactor.applications import Applications
+from authproxy.secondfactor.embedded import Embedded
+from authproxy.secondfactor.office import Office
+from authproxy.secondfactor.outofband import OutOfBand
+from authproxy.secondfactor.prepared import PreparedPushes
+from authproxy.secondfactor.prompt_desk import PromptDesk
+from authproxy.secondfactor.prompt_keys import PromptKeys
+from authproxy.secondfactor.webauthn import Ceremonies
+
+
+def open_prompts(
+    embedded: Embedded,
+    office: Office,
+    ceremonies: Ceremonies,
+    applications: Applications,
+    base_url: str,
+    announce: Callable[[LoginRecord], None],
+    clock: IReactorTime,
+) -> PromptDesk:
+    """Whoever has it made stops it before the office."""
+    ways = OutOfBand(embedded.book, embedded.writer, embedded.seeds, embedded.pushes, embedded.gateways, time.time)
+    prepared = PreparedPushes(clock.seconds)
+    logins = ApiLogins(
+        embedded.book,
+        embedded.writer,
+        embedded.seeds,
+        ways,
+        prepared,
+        embedded.journal,
+        announce,
+        time.time,
+        clock.seconds,
+    )
+    return PromptDesk(
+        office,
+        logins,
+        prepared,
+        PromptKeys(office, ceremonies, logins, ways),
+        applications,
+        embedded.gateways.lines,
+        time.time,
+        embedded.links,
+        embedded.enrolling(base_url),
+    )

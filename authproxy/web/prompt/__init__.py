@@ -1,0 +1,1 @@
+"""The browser prompt: where users who log in to an application give their second factor."""

@@ -1,0 +1,18 @@
+// Waits for a phone: shows the page anew when there is something new to see.
+
+const news = document.getElementById("news");
+const look = () => location.replace(news.dataset.home);
+
+if (news.dataset.news) {
+  new EventSource(news.dataset.news).addEventListener("changed", look);
+} else {
+  const ask = async () => {
+    try {
+      const answer = await fetch(news.dataset.phone, { headers: { Accept: "application/json" } });
+      if (answer.ok && (await answer.json()).stage !== "waiting") look();
+    } catch {
+      // no network just now
+    }
+  };
+  setInterval(() => document.hidden || ask(), 2000);
+}
