@@ -1,0 +1,134 @@
+"""The portal as its users see it: Chromium, with a security key that the browser plays."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page
+
+from tests.enroll.portal import Site
+from tests.peers.zbar import read_qr
+from tests.phone.chromium import Chromium
+from tests.portal.people import Portal
+
+_KEY = {
+    "protocol": "ctap2",
+    "transport": "usb",
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
+
+
+def told(page: Page) -> str:
+    return page.locator(".told").inner_text()
+
+
+def test_a_phone_is_added_by_a_picture_and_deleted(portal: Portal, chromium: Chromium) -> None:
+    def work() -> None:
+        with portal.opened(chromium, "bob") as page:
+            assert page.get_by_role("heading", level=1).inner_text() == "My devices"
+            page.get_by_text("Phone or tablet", exact=True).click()
+            page.get_by_label("Phone number").fill("+1 555 555 0111")
+            page.locator("section", has_text="Add a device").get_by_label("A name for it").first.fill("New phone")
+            page.get_by_role("button", name="Add", exact=True).click()
+            page.get_by_role("heading", name="Scan this with your phone").wait_for()
+            picture = page.locator(".code-picture").screenshot()
+            assert portal.own("bob").phones[0].app == ""
+            Site(portal.host).activate(read_qr(picture))
+            page.get_by_role("heading", name="New phone").wait_for()  # its script has led back
+            assert page.get_by_text("approves logins").count() == 1
+            phone = page.locator("section", has=page.get_by_role("heading", name="New phone"))
+            phone.get_by_text("Rename or delete").click()
+            phone.get_by_label("Name").fill("Work phone")
+            phone.get_by_role("button", name="Rename").click()
+            assert told(page) == "Saved"
+            phone = page.locator("section", has=page.get_by_role("heading", name="Work phone"))
+            phone.get_by_text("Rename or delete").click()
+            phone.get_by_role("button", name="Delete Work phone for good").click()
+            assert told(page) == "The phone was deleted"
+
+    chromium.run(work)
+    assert portal.own("bob").phones == []
+    assert [row["actor"] for row in portal.audit("phone delete")] == ["user:bob"]
+
+
+def test_a_security_key_is_added_renamed_and_deleted(portal: Portal, chromium: Chromium) -> None:
+    def work() -> None:
+        with portal.opened(chromium, "alice") as page:
+            session = page.context.new_cdp_session(page)
+            session.send("WebAuthn.enable")
+            session.send("WebAuthn.addVirtualAuthenticator", {"options": _KEY})
+            page.get_by_text("Security key, fingerprint or face of this device").click()
+            page.locator("#key-name").fill("Blue key")
+            page.get_by_role("button", name="Add a security key").click()
+            page.get_by_role("heading", name="Blue key").wait_for()
+            assert told(page) == "The security key was added"
+            key = page.locator("section", has=page.get_by_role("heading", name="Blue key"))
+            key.get_by_text("Rename or delete").click()
+            key.get_by_role("button", name="Delete Blue key for good").click()
+            assert told(page) == "The security key was deleted"
+
+    chromium.run(work)
+    assert portal.own("alice").keys == []
+    assert [row["actor"] for row in portal.audit("security key add")] == ["user:alice"]
+
+
+def test_the_last_device_can_not_be_deleted(portal: Portal, chromium: Chromium) -> None:
+    portal.host.add_app("erin")
+
+    def work() -> str:
+        with portal.opened(chromium, "erin") as page:
+            page.get_by_text("Rename or delete").click()
+            page.get_by_role("button", name="for good").click()
+            assert page.get_by_role("heading", level=1).inner_text() == "That was not done"
+            return page.locator(".problem").inner_text()
+
+    assert "add another one first" in chromium.run(work)
+    assert len(portal.own("erin").phones) == 1
+
+
+def test_a_default_is_what_appliances_ask_first(portal: Portal, chromium: Chromium) -> None:
+    portal.host.add_app("alice")
+    second = portal.own("alice").phones[1].id
+
+    def work() -> None:
+        with portal.opened(chromium, "alice") as page:
+            page.get_by_label("Unless I choose otherwise at a login").select_option(f"push:{second}")
+            page.get_by_role("button", name="Save").click()
+            assert told(page) == "Saved"
+
+    chromium.run(work)
+    assert portal.own("alice").phones[0].id == second
+    auth = portal.host.client()
+    assert auth.preauth(username="alice")["devices"][0]["device"] == second
+
+
+def test_recent_logins_can_be_quoted(portal: Portal, chromium: Chromium) -> None:
+    code = portal.host.code("daemon")
+    assert portal.host.client().auth("passcode", username="daemon", passcode=code)["result"] == "allow"
+
+    def work() -> str:
+        with portal.opened(chromium, "daemon") as page:
+            return page.get_by_role("row").nth(1).inner_text()
+
+    row = chromium.run(work)
+    assert "let in" in row
+    assert "auth" in row
+
+
+def test_logging_out_ends_it(portal: Portal, chromium: Chromium) -> None:
+    def work() -> None:
+        with portal.opened(chromium, "alice") as page:
+            page.get_by_role("button", name="Log out").click()
+            assert page.get_by_role("heading", level=1).inner_text() == "You are logged out"
+            page.goto(f"{portal.url}/portal/")
+            assert "/portal/login" in page.url
+
+    chromium.run(work)
+
+
+def test_no_page_is_wider_than_a_small_phone(portal: Portal, chromium: Chromium) -> None:
+    def work() -> int:
+        with portal.opened(chromium, "alice", 320) as page:
+            return int(page.evaluate("document.documentElement.scrollWidth"))
+
+    assert chromium.run(work) == 320
