@@ -1,0 +1,295 @@
+"""The prompt's pages as a browser without scripts gets them: cookies, forms, verified pushes, enrollment, memory."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from authproxy.secondfactor.pushes import PushStatus
+from authproxy.store import tables
+from tests.enroll.portal import Site
+from tests.prompt.demo import Demo, Visitor
+from tests.web.apihost import ApiHost
+
+CHOOSING = "How do you want to log in?"
+
+
+@pytest.fixture(scope="module")
+def demo(host: ApiHost) -> Demo:
+    return Demo.make(host, "web", policy={"new_user_policy": "enroll"})
+
+
+@pytest.fixture(autouse=True)
+def unlocked(host: ApiHost) -> None:
+    host.unlock()
+
+
+def last_login(host: ApiHost) -> dict[str, Any]:
+    with host.database.reading() as connection:
+        query = sa.select(tables.logins).order_by(tables.logins.c.id.desc()).limit(1)
+        return dict(connection.execute(query).mappings().one())
+
+
+def logins(host: ApiHost) -> int:
+    with host.database.reading() as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(tables.logins)).scalar_one())
+
+
+# ---------------------------------------------------------------- sessions
+
+
+def test_a_prompts_cookie_is_of_this_host_alone_and_out_of_reach_of_scripts(demo: Demo) -> None:
+    visitor = Visitor(demo.host)
+    url = demo_url(demo, "alice")
+    cookie = visitor.session.get(url, allow_redirects=False, timeout=20).headers["Set-Cookie"]
+    assert cookie.startswith("__Host-prompt-")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=lax"} <= set(cookie.split("; "))
+
+
+def demo_url(demo: Demo, username: str) -> str:
+    from tests.prompt.demo import quietly
+
+    return str(quietly(demo.client().create_auth_url, username, "s" * 36))
+
+
+def test_each_tab_has_a_prompt_of_its_own(demo: Demo) -> None:
+    first, state = demo.begin("alice")
+    second, other = demo.begin("bob", visitor=first)
+    assert second is first
+    assert "as bob" in first.page.text
+    first.passcode(demo.host.code("bob"))
+    assert first.page.query["state"] == other
+    assert state != other
+
+
+def test_a_prompt_is_nobody_elses(demo: Demo) -> None:
+    visitor, _ = demo.begin("alice")
+    page = Visitor(demo.host).get(visitor.page.url)
+    assert (page.status, page.title) == (410, "This login is over")
+
+
+def test_a_prompt_that_led_back_is_over(demo: Demo) -> None:
+    visitor, _ = demo.begin("alice")
+    url = visitor.page.url
+    visitor.passcode(demo.host.code("alice"))
+    assert (visitor.get(url).status, visitor.page.title) == (410, "This login is over")
+
+
+def test_a_prompt_ends_after_a_while(demo: Demo) -> None:
+    visitor, _ = demo.begin("alice")
+    with demo.host.database.writing() as connection:
+        connection.execute(tables.sessions.update().values(expires=1.0))
+    assert visitor.get(visitor.page.url).status == 410
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"data": {"csrf": "x"}},
+        {"headers": {"Origin": "https://evil.test"}},
+        {"headers": {"Sec-Fetch-Site": "cross-site"}},
+    ],
+)
+def test_forms_of_other_pages_change_nothing(demo: Demo, changed: dict[str, Any]) -> None:
+    visitor, _ = demo.begin("alice")
+    url, before = visitor.page.url, logins(demo.host)
+    data = {"choice": "passcode", "passcode": "000000", **changed.pop("data", {})}
+    page = visitor.post(data, **changed)
+    assert (page.status, page.title) == (403, "This page is out of date")
+    assert logins(demo.host) == before
+    assert visitor.get(url).title == CHOOSING
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"choice": "push:DPNOBODYS"},
+        {"choice": "phone:"},
+        {"choice": "sms:"},
+        {"choice": "push"},
+        {"choice": "hypnosis"},
+        {"choice": "passcode"},
+        {"choice": "passcode", "passcode": " "},
+        {"choice": "remember:yes"},
+        {"choice": "enroll-phone"},
+        {"credential": "{"},
+        {"credential": "[]"},
+        {"credential": '{"response": {"clientDataJSON": "e30"}}'},
+        {"credential": "x" * 30_000},
+        {},
+    ],
+)
+def test_what_no_page_offers_leads_nowhere(demo: Demo, data: dict[str, str]) -> None:
+    visitor, _ = demo.begin("alice")
+    visitor.post(data)
+    assert (visitor.page.status, visitor.page.title, visitor.page.gone) == (200, CHOOSING, "")
+
+
+def test_pages_are_guarded_and_led_back_to_other_hosts(demo: Demo) -> None:
+    visitor, _ = demo.begin("alice")
+    policy = visitor.page.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "form-action 'self' https:" in policy
+    assert visitor.page.headers["cache-control"] == "no-store"
+    assert not re.search(r"<script(?![^>]*src=)|\son\w+=|style=", visitor.page.html)
+
+
+def test_names_are_text_on_every_page(host: ApiHost) -> None:
+    evil = "<b>&\"'{{7*7}}"
+    demo = Demo.make(host, evil, policy={"new_user_policy": "deny"})
+    for name in ("alice", evil):
+        page = demo.begin(name)[0].page
+        assert "<b>" not in page.html
+        assert "&lt;b&gt;" in page.html
+        assert "{{7*7}}" in page.text
+
+
+# ---------------------------------------------------------------- records
+
+
+def test_logins_are_recorded_as_those_of_other_doors(demo: Demo) -> None:
+    visitor, _ = demo.begin("bob")
+    before = logins(demo.host)
+    visitor.passcode("000000")
+    assert {**last_login(demo.host), "id": 0}["reason"] == "wrong passcode"
+    visitor.passcode(demo.host.code("bob"))
+    row = last_login(demo.host)
+    assert (row["section"], row["username"], row["result"], row["factor"]) == ("web", "bob", "accept", "passcode")
+    assert row["client_ip"] == "127.0.0.1"
+    assert json.loads(row["steps"])[-1][0] == "second factor"
+    assert logins(demo.host) == before + 2
+
+
+def test_looking_again_at_a_closed_door_is_recorded_once(host: ApiHost) -> None:
+    demo = Demo.make(host, "closed", policy={"new_user_policy": "deny"})
+    before = logins(host)
+    visitor, _ = demo.begin("dave")
+    for _ in range(3):
+        assert visitor.get(visitor.page.url).status == 403
+    assert logins(host) == before + 1
+    assert last_login(host)["reason"] == "user is disabled"
+
+
+# ---------------------------------------------------------------- verified push
+
+
+def test_a_verified_push_shows_its_number_here_and_not_on_the_phone(host: ApiHost) -> None:
+    demo = Demo.make(host, "verified", policy={"verified_push": True})
+    visitor, _ = demo.begin("alice")
+    page = visitor.choose("push:")
+    assert page.title == "Enter this number on your phone"
+    (number,) = re.findall(r"<output>(\d+)</output>", page.html)
+    shown = host.answer_push(PushStatus.APPROVED)
+    assert (shown["mode"], shown["answer"]) == ("number", number)
+    visitor.wait()
+    assert "duo_code" in visitor.page.query
+
+
+# ---------------------------------------------------------------- enrollment
+
+
+def test_a_stranger_sets_up_a_phone_and_logs_in_with_it(demo: Demo) -> None:
+    site = Site(demo.host)
+    visitor, state = demo.begin("Newcomer")
+    assert visitor.page.title == "Set up a second factor"
+    assert visitor.page.choices == ["enroll-phone"]
+    page = visitor.choose("enroll-phone")
+    assert page.title == "Scan this with your phone"
+    assert visitor.session.get(f"{page.url}/phone", timeout=20).json() == {"stage": "waiting"}
+    (link,) = re.findall(r'href="([^"]*/phone/activate#[^"]*)"', page.html)
+    assert "otpauth" not in page.html
+    assert visitor.get(page.url).html.count(link) == 1
+    assert visitor.get(f"{page.url}?app=authenticator").title == "Scan this with privacyIDEA Authenticator"
+    site.activate(link)
+    assert visitor.get(page.url).title == CHOOSING
+    visitor.choose("push:")
+    demo.host.answer_push(PushStatus.APPROVED)
+    visitor.wait()
+    assert visitor.page.query["state"] == state
+    token = demo.result(visitor.page.query["duo_code"], "Newcomer")
+    assert token["auth_context"]["user"]["name"] == "newcomer"
+
+
+def test_where_nobody_enrolls_a_user_without_devices_is_refused(host: ApiHost) -> None:
+    demo = Demo.make(host, "no enrollment", policy={"new_user_policy": "deny"})
+    for name in ("erin", "stranger"):
+        visitor, _ = demo.begin(name)
+        assert (visitor.page.status, visitor.page.gone) == (403, "")
+        visitor.page.html = '<input name="csrf" value="x">'
+        assert visitor.post({"choice": "enroll-phone"}).status == 403
+
+
+# ---------------------------------------------------------------- remembered browsers
+
+
+@pytest.fixture(scope="module")
+def remembering(host: ApiHost) -> Demo:
+    return Demo.make(host, "remembering", policy={"remember_days": 7})
+
+
+def test_a_browser_that_is_remembered_is_not_asked_again(remembering: Demo) -> None:
+    host = remembering.host
+    visitor, _ = remembering.begin("alice")
+    page = visitor.passcode(host.code("alice"))
+    assert page.title == "Is this your own device?"
+    assert "7 days" in page.text
+    visitor.choose("remember:yes")
+    token = remembering.result(visitor.page.query["duo_code"], "alice")
+    assert token["auth_context"]["factor"] == "passcode"
+    again, _ = remembering.begin("alice", visitor=visitor)
+    token = remembering.result(again.page.query["duo_code"], "alice")
+    assert token["auth_context"]["factor"] == "remembered_device"
+    assert last_login(host)["factor"] == "remembered device"
+    assert remembering.begin("bob", visitor=visitor)[0].page.title == CHOOSING
+    assert remembering.begin("alice")[0].page.title == CHOOSING
+
+
+def test_a_browser_that_others_use_is_asked_each_time(remembering: Demo) -> None:
+    visitor, _ = remembering.begin("bob")
+    visitor.passcode(remembering.host.code("bob"))
+    visitor.choose("remember:no")
+    assert "duo_code" in visitor.page.query
+    assert remembering.begin("bob", visitor=visitor)[0].page.title == CHOOSING
+
+
+def test_what_was_decided_is_led_back_once_also_without_an_answer(remembering: Demo) -> None:
+    visitor, _ = remembering.begin("bob")
+    visitor.passcode(remembering.host.code("bob"))
+    assert visitor.get(visitor.page.url).title == "Is this your own device?"
+    assert visitor.page.gone == ""
+
+
+@pytest.mark.parametrize("end", ["expired", "deleted", "disabled", "another application"])
+def test_a_memory_ends(remembering: Demo, end: str) -> None:
+    host = remembering.host
+    visitor, _ = remembering.begin("alice")
+    visitor.passcode(host.code("alice"))
+    visitor.choose("remember:yes")
+    table, demo = tables.remembered_browsers, remembering
+    with host.database.writing() as connection:
+        match end:
+            case "expired":
+                connection.execute(table.update().values(created=1.0))
+            case "deleted":
+                connection.execute(table.delete())
+            case "disabled":
+                alice = tables.users.c.username == "alice"
+                connection.execute(tables.users.update().where(alice).values(status="disabled"))
+            case _:
+                pass
+    if end == "another application":
+        demo = Demo.make(host, "remembering, too", policy={"remember_days": 7})
+    page = demo.begin("alice", visitor=visitor)[0].page
+    assert page.gone == ""
+    assert page.title == ("You can not log in" if end == "disabled" else CHOOSING)
+
+
+def test_a_bypass_code_is_nothing_to_remember(remembering: Demo) -> None:
+    code = remembering.host.bypass_code("alice")
+    visitor, _ = remembering.begin("alice")
+    visitor.passcode(code)
+    assert "duo_code" in visitor.page.query
