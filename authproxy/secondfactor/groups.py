@@ -38,7 +38,9 @@ _MEMBERS = (
     .where(user_groups.c.group_id == groups.c.id)
     .scalar_subquery()
 )
-_ROW = sa.select(*(groups.c[name] for name in Group.__dataclass_fields__ if name != "members"), _MEMBERS)
+_ROW: sa.Select[Any] = sa.select(
+    *(groups.c[name] for name in Group.__dataclass_fields__ if name != "members"), _MEMBERS
+)
 
 
 def list_groups(connection: sa.Connection, window: Window, text: str = "") -> Listing[Group]:
@@ -69,6 +71,14 @@ def find_group(connection: sa.Connection, name: str) -> Group:
     found = _read(connection, lambda query: query.where(sa.or_(groups.c.name == name, groups.c.id == name)))
     if not found:
         raise NotFound(f"there is no group {name!r}")
+    return found[0]
+
+
+def group_by_id(connection: sa.Connection, group_id: str) -> Group:
+    """Raises NotFound."""
+    found = some_groups(connection, [group_id])
+    if not found:
+        raise NotFound(f"there is no group {group_id!r}")
     return found[0]
 
 

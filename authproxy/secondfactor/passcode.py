@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import struct
+from collections.abc import Sequence
 
 _pack = struct.Struct(">Q").pack
 _SHORTEST, _LONGEST = 6, 8
@@ -62,23 +63,24 @@ def match_from(
 
 def resynchronize(
     key: bytes,
-    codes: tuple[str, str],
+    codes: Sequence[str],
     first: int,
     digits: int = 6,
     algorithm: str = "sha1",
     count: int = RESYNC_RANGE,
 ) -> int | None:
-    """Finds two codes shown one after the other among ``count`` from ``first`` on.
+    """Finds two or more codes shown one after the other among ``count`` from ``first`` on.
 
-    The counter (or step) of the second: everything up to it is used up. None if they aren't there.
+    The counter (or step) of the last: everything up to it is used up. None if they aren't there.
     """
-    one, two = codes
-    if not (is_code(one) and is_code(two)):
+    one, *others = codes
+    if not all(is_code(code) for code in codes):
         return None
     begin = first
     while (found := match_from(key, one, begin, first + count - begin, digits, algorithm)) is not None:
-        if match_from(key, two, found + 1, 1, digits, algorithm) is not None:
-            return found + 1
+        following = enumerate(others, found + 1)
+        if all(match_from(key, code, at, 1, digits, algorithm) is not None for at, code in following):
+            return found + len(others)
         begin = found + 1
     return None
 
