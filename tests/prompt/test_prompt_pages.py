@@ -1,4 +1,4 @@
-"""The prompt's pages as a browser without scripts gets them: cookies, forms, verified pushes, enrollment, memory."""
+"""The prompt as a browser without scripts gets it: cookies, forms, verified pushes, enrollment, memory."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class Prompt:
             return page(arrival, await desk.answer_remember(session, browser, device == "yes"), session.csrf)
         if form.raw("credential"):
             await desk.key_answer(session, browser, _json(form.raw("credential")))
-        elif choice in _FACTORS:
+        elif choice in _FACTORS and device:
             await desk.try_phone(session, browser, choice, device)
         elif choice == "passcode" and form.get("passcode"):
             await desk.try_passcode(session, browser, form.get("passcode"))
