@@ -92,6 +92,17 @@ class Metrics:
             ["result"],
             registry=self.registry,
         )
+        self.mails = Counter(
+            "authproxy_mails",
+            "Attempts to hand a mail to the mail server: sent, refused, unreachable",
+            ["result"],
+            registry=self.registry,
+        )
+        self.mail_server_down = Gauge(
+            "authproxy_mail_server_down",
+            "1: the mail server could not be reached at the last attempt",
+            registry=self.registry,
+        )
         self.pushes_pending = Gauge(
             "authproxy_pushes_pending", "Push requests that wait for their user", registry=self.registry
         )

@@ -35,6 +35,8 @@ from authproxy.metrics import Metrics
 from authproxy.model import LoginRecord
 from authproxy.radius.attributes import Dictionary
 from authproxy.secondfactor.embedded import Embedded, Outward
+from authproxy.secondfactor.gateways import Texts
+from authproxy.secondfactor.outbox import Outbox
 from authproxy.secondfactor.rulebook import Rulebook
 from authproxy.secondfactor.seeds import SeedBox
 from authproxy.secondfactor.telephony import Ledger
@@ -42,6 +44,9 @@ from authproxy.store.writer import Writer
 from authproxy.support.desk import SupportDesk
 
 if TYPE_CHECKING:
+    from authproxy.messaging.post_office import PostOffice
+    from authproxy.messaging.postman import Postman
+    from authproxy.secondfactor.admin_notices import AdminNotices
     from authproxy.secondfactor.phone_bus import PhoneBus
     from authproxy.web.front import Front
 
@@ -172,8 +177,11 @@ def build(
     closers: list[Callable[[], object]] = []
     outside = Outside(settings, reactor, closers)
     embedded = Embedded.open(settings.service, seed_key, reactor, closers, outside.rooms, outside.prices)
+    metrics = Metrics()
+    if outside.post is not None:
+        _start_postman(outside.post.postman, metrics, closers)
     desk = SupportDesk.open(settings.service.state_dir, reactor)
-    ground = Ground(embedded, Metrics(), Ports(reactor, sockets), Retirement(reactor), reactor, desk)
+    ground = Ground(embedded, metrics, Ports(reactor, sockets), Retirement(reactor), reactor, desk)
     _watch_rooms(ground.metrics, embedded)
     ground.metrics.primary_only.set_function(lambda: desk.primary_only.is_on)
     desk.primary_only.read()
@@ -198,6 +206,13 @@ def load_dictionary(settings: Settings) -> Dictionary:
     for warning in dictionary.warnings:
         _log.warn("dictionary: {warning}", warning=warning)
     return dictionary
+
+
+def _start_postman(postman: Postman, metrics: Metrics, closers: list[Callable[[], object]]) -> None:
+    postman.on_end = lambda result: metrics.mails.labels(result).inc()
+    metrics.mail_server_down.set_function(lambda: postman.is_down)
+    postman.start()
+    closers.append(postman.stop)
 
 
 def _watch_rooms(metrics: Metrics, embedded: Embedded) -> None:
@@ -253,6 +268,8 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
         time.time,
         ceremonies,
         Rates(min(1.0, web.request_rate), time.monotonic),
+        mail=outside.post.mailroom if outside.post is not None else None,
+        texts=outside.texts,
     )
     normalization = settings.service.username_normalization
     portal = PortalRooms(office, ceremonies, web.base_url, normalization, time.time)
@@ -291,16 +308,35 @@ class Outside:
         self._reactor = reactor
         self._closers = closers
         self.callbacks: HearsGateway | None = None
+        self.texts: Texts | None = None
+        self.post: PostOffice | None = None
         self.prices = settings.telephony.prices if settings.telephony else Prices()
 
     def rooms(self, writer: Writer, seeds: SeedBox, book: Rulebook) -> Outward:
         """Raises ConfigError."""
         telephony, web = self._settings.telephony, self._settings.service.web
-        if telephony is None:
-            return Outward()
-        ledger = Ledger(writer, lambda: book.rules.prices, time.time)
         base_url = web.base_url if web else ""
+        outbox = Outbox(writer, seeds, time.time)
+        notices = self._mail(writer, seeds, book, outbox, base_url)
+        frauds = (notices,) if notices is not None else ()
+        if telephony is None:
+            return Outward(frauds=frauds)
+        ledger = Ledger(writer, lambda: book.rules.prices, time.time)
+        if notices is not None:
+            ledger.on_low_credit = notices.notify_low_credit
         key = seeds.derived("telephony reports")
-        lines = open_lines(telephony, base_url, key, ledger, self._reactor, self._closers)
-        self.callbacks = lines.callbacks
-        return Outward(calls=lines.calls, texts=lines.texts)
+        lines = open_lines(telephony, base_url, key, ledger, self._reactor, self._closers, outbox)
+        self.callbacks, self.texts = lines.callbacks, lines.texts
+        return Outward(calls=lines.calls, texts=lines.texts, frauds=frauds)
+
+    def _mail(
+        self, writer: Writer, seeds: SeedBox, book: Rulebook, outbox: Outbox, base_url: str
+    ) -> AdminNotices | None:
+        """Raises ConfigError."""
+        if self._settings.mail is None:
+            return None
+        from authproxy.messaging.post_office import PostOffice  # templates and SMTP, which many daemons don't need
+        from authproxy.secondfactor.admin_notices import AdminNotices
+
+        self.post = PostOffice.open(self._settings.mail, base_url, seeds, outbox, self._reactor, time.time)
+        return AdminNotices(writer, self.post.mailroom, lambda: book.rules.account)

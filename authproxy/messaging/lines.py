@@ -40,8 +40,8 @@ def open_lines(
     closers: list[Callable[[], object]],
     outbox: Outbox | None = None,
 ) -> TelephoneLines:
-    """``base_url``: of the web side, empty without one. ``key``: for :class:`Addresses`. ``outbox``: keeps copies of
-    messages. Raises ConfigError."""
+    """``base_url``: of the web side, empty without one. ``key``: for :class:`Addresses`. ``outbox``: keeps copies
+    of messages. Raises ConfigError."""
     gateway = _gateway(settings, _courier(settings, clock, closers), base_url)
     addresses = Addresses(base_url, key)
     calls = GatewayCalls(gateway, ledger, addresses, settings.calls, clock) if gateway.places_calls else None

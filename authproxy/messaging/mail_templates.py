@@ -80,6 +80,9 @@ class MailTemplates:
         text = _BLANK_LINES.sub("\n\n", self._filled(f"{name}.txt", shown)).strip() + "\n"
         return Letter(subject, text, self._filled(f"{name}.html", shown))
 
+    def names(self) -> tuple[str, ...]:
+        return tuple(SAMPLES)
+
     def preview(self, name: str) -> Letter:
         """With values that are made up. Raises BadValue."""
         if name not in SAMPLES:

@@ -27,6 +27,14 @@ class Composes(Protocol):
         """``name``: of a text (``enrollment``). Raises NotDone when a text of the site's can't be used."""
         ...
 
+    def names(self) -> tuple[str, ...]:
+        """Every text there is."""
+        ...
+
+    def preview(self, name: str) -> Letter:
+        """With values that are made up. Raises NotDone."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Mailroom:

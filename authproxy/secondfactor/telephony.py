@@ -95,19 +95,26 @@ class OverLimit:
     why: str
 
 
+def _nobody(left: float, threshold: float) -> None:
+    pass
+
+
 class Ledger:
-    """Every method may raise StoreUnavailable. ``now``: epoch seconds."""
+    """Every method may raise StoreUnavailable. ``now``: epoch seconds. ``on_low_credit`` is told what is left when
+    that falls below what administrators want to hear of."""
 
     def __init__(self, writer: Writer, prices: Callable[[], Prices], now: Callable[[], float]) -> None:
         self._writer = writer
         self._prices = prices
         self._now = now
+        self.on_low_credit: Callable[[float, float], None] = _nobody
 
     async def book(self, expense: Expense) -> Booked | OverLimit:
         booked, left = await self._writer.run(lambda connection: self._book(connection, expense))
         cost = self._price(expense.kind)
         if left is not None and left < self._prices().warn_below <= left + cost:
             _log.warn("telephony: {left} credits are left", left=f"{left:g}")
+            self.on_low_credit(left, self._prices().warn_below)
         return booked
 
     async def note(

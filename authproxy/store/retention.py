@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Table, bindparam
 
 from authproxy.store.statements import Connection, compiled
-from authproxy.store.tables import logins, pushes
+from authproxy.store.tables import logins, messages, pushes
 from authproxy.store.writer import Writer
 
 _PER_JOB = 500
@@ -25,11 +25,15 @@ def _deletion(table: Table, time: Column[float]) -> str:
     return compiled(table.delete().where(table.c.id.in_(oldest)))
 
 
-_DELETIONS = (_deletion(logins, logins.c.at), _deletion(pushes, pushes.c.decided_at))
+_DELETIONS = (
+    _deletion(logins, logins.c.at),
+    _deletion(pushes, pushes.c.decided_at),
+    _deletion(messages, messages.c.at),
+)
 
 
 async def prune(writer: Writer, before: float) -> int:
-    """Deletes logins and pushes from before ``before`` (epoch seconds); how many there were.
+    """Deletes logins, pushes and messages from before ``before`` (epoch seconds); how many there were.
 
     Few at a time, so that no login has to wait for it. Raises StoreUnavailable.
     """

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from authproxy.config.settings import ServiceSettings
+from authproxy.secondfactor.gateways import Texts
+from authproxy.secondfactor.mailroom import Mailroom
 from authproxy.secondfactor.office import Office
 from authproxy.secondfactor.phone_desk import PhoneDesk
 from authproxy.secondfactor.seeds import SeedBox
@@ -16,7 +18,8 @@ from authproxy.web.rates import Rates
 @dataclass(frozen=True, slots=True)
 class AdminRooms:
     """``now``: epoch seconds. ``base_url``: ``https://host[:port]``. ``keys``: security keys. ``attempts``: how
-    often an address may try to log in. ``warnings``: what every page shows on top, as primary-only mode."""
+    often an address may try to log in. ``warnings``: what every page shows on top, as primary-only mode.
+    ``mail``, ``texts``: None: there is no mail server, or no gateway for messages."""
 
     office: Office
     seeds: SeedBox
@@ -27,3 +30,5 @@ class AdminRooms:
     keys: Ceremonies
     attempts: Rates
     warnings: Callable[[], list[str]] = list
+    mail: Mailroom | None = None
+    texts: Texts | None = None
