@@ -15,12 +15,12 @@ import sqlalchemy as sa
 from authproxy.model import LoginRecord
 from authproxy.secondfactor.listing import Cursor, Excerpt, Total, behind, containing, count_up_to
 from authproxy.secondfactor.names import normalize
-from authproxy.store.journal import login_of_row
+from authproxy.store.journal import is_of, login_of_row
 from authproxy.store.tables import aliases, logins, users
 
 _ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}|[0-9a-f]*:[0-9a-f:.]*")
 _LOGIN_ID = re.compile(r"[A-Za-z0-9-]{6,40}")
-_COLUMNS = [column for column in logins.columns if column.name != "id"]
+_COLUMNS = [column for column in logins.columns if column.name not in ("id", "name")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,23 +106,12 @@ def _conditions(wanted: LoginFilter) -> list[sa.ColumnElement[bool]]:
         if values:
             found.append(column.in_(values))
     if wanted.names:
-        found.append(sa.or_(*(_is_name(name) for name in wanted.names)))
+        found.append(sa.or_(*(is_of(name) for name in wanted.names)))
     if wanted.login_id:
         found.append(logins.c.login_id == wanted.login_id.strip().upper())
     if wanted.text.strip():
         found.append(_has_text(wanted.text.strip()))
     return found
-
-
-def _is_name(name: str) -> sa.ColumnElement[bool]:
-    """As it was typed: in any case, with or without its domain."""
-    typed = sa.func.lower(logins.c.username)
-    forms = sa.or_(
-        typed == name,
-        typed.endswith("\\" + name, autoescape=True),
-        typed.startswith(name + "@", autoescape=True),
-    )
-    return sa.and_(containing(logins.c.username, name), forms) if name.isascii() else forms  # fewer are looked at
 
 
 def _has_text(text: str) -> sa.ColumnElement[bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import string
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,8 +16,8 @@ from authproxy.store.statements import compiled
 from authproxy.store.tables import logins
 from authproxy.store.writer import Writer
 
-_COLUMNS = [column.name for column in logins.columns if column.name != "id"]
-_INSERT = compiled(logins.insert().values({name: bindparam(name) for name in _COLUMNS}))
+_COLUMNS = [column.name for column in logins.columns if column.name not in ("id", "name")]
+_INSERT = compiled(logins.insert().values({name: bindparam(name) for name in (*_COLUMNS, "name")}))
 
 
 class StoreJournal:
@@ -46,6 +47,7 @@ def _to_row(login: LoginRecord) -> dict[str, SqlValue]:
         "at": login.at,
         "section": login.section,
         "username": login.username,
+        "name": bare_name(login.username),
         "nas": login.nas,
         "client_ip": login.client_ip,
         "result": login.result,
@@ -58,13 +60,31 @@ def _to_row(login: LoginRecord) -> dict[str, SqlValue]:
 
 
 def _encodable(value: SqlValue) -> SqlValue:
-    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
+    return _encodable_text(value) if isinstance(value, str) else value
+
+
+def _encodable_text(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
 # ---------------------------------------------------------------- readers, for commands and pages
+
+
+def bare_name(username: str) -> str:
+    """By which logins are found, whatever way their user was typed: without domain, in lower case."""
+    bare = username.rpartition("\\")[2].partition("@")[0].strip() or username
+    return bare.lower() if bare.isascii() else unicodedata.normalize("NFKC", _encodable_text(bare)).casefold()
+
+
+def is_of(username: str) -> sa.ColumnElement[bool]:
+    """Logins of a user, as any of them was typed; of one domain if ``username`` has one."""
+    same = logins.c.name == bare_name(username)
+    has_domain = "\\" in username or "@" in username
+    return sa.and_(same, sa.func.lower(logins.c.username) == username.translate(_LOWER)) if has_domain else same
+
 
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)  # what lower() of SQLite does
 
@@ -82,15 +102,7 @@ def find_logins(
     if login_id is not None:
         query = query.where(logins.c.login_id == login_id.upper())
     if username is not None:
-        name = username.translate(_LOWER)
-        typed = sa.func.lower(logins.c.username)
-        query = query.where(
-            sa.or_(
-                typed == name,
-                typed.endswith("\\" + name, autoescape=True),
-                typed.startswith(name + "@", autoescape=True),
-            )
-        )
+        query = query.where(is_of(username))
     return [login_of_row(row) for row in connection.execute(query).mappings()]
 
 

@@ -258,7 +258,8 @@ logins = Table(
     Column("login_id", Text, nullable=False, index=True),
     Column("at", Float, nullable=False),
     Column("section", Text, nullable=False),
-    Column("username", Text, nullable=False),
+    Column("username", Text, nullable=False),  # as it was typed
+    Column("name", Text, nullable=False, server_default=""),  # the same without domain and case: store/journal.py
     Column("nas", Text, nullable=False),
     Column("client_ip", Text),
     Column("result", Text, nullable=False),
@@ -268,7 +269,7 @@ logins = Table(
     Column("elapsed", Float, nullable=False),
     Column("steps", Text, nullable=False),  # JSON: [[stage, result, detail, at], ...]
 )
-Index(None, logins.c.username, logins.c.at)
+Index(None, logins.c.name, logins.c.at)
 Index(  # holds all that is searched for: a million logins are looked through in a tenth of a second
     "ix_logins_search",
     *(logins.c[name] for name in ("at", "id", "result", "reason", "factor", "section", "username", "client_ip")),

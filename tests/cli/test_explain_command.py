@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from authproxy.store.journal import bare_name
 from authproxy.store.tables import logins
 from tests.cli.console import Console
 
@@ -21,7 +22,8 @@ def record(console: Console, login_id: str, username: str, at: float = 1_700_000
         "section": "radius_server_auto", "nas": "192.0.2.1", "client_ip": "198.51.100.7", "result": "reject",
         "reason": "wrong passcode", "factor": "", "device": "", "elapsed": 0.512, "steps": json.dumps(STEPS),
     }  # fmt: skip
-    console.insert(logins, login_id=login_id, username=username, at=at, **{**row, **values})
+    name = bare_name(username)
+    console.insert(logins, login_id=login_id, username=username, name=name, at=at, **{**row, **values})
 
 
 @pytest.fixture

@@ -113,6 +113,7 @@ def upgrade() -> None:
         sa.Column("at", sa.Float(), nullable=False),
         sa.Column("section", sa.Text(), nullable=False),
         sa.Column("username", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), server_default="", nullable=False),
         sa.Column("nas", sa.Text(), nullable=False),
         sa.Column("client_ip", sa.Text(), nullable=True),
         sa.Column("result", sa.Text(), nullable=False),
@@ -124,13 +125,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_logins")),
     )
     op.create_index(op.f("ix_logins_login_id"), "logins", ["login_id"], unique=False)
+    op.create_index(op.f("ix_logins_name_at"), "logins", ["name", "at"], unique=False)
     op.create_index(
         "ix_logins_search",
         "logins",
         ["at", "id", "result", "reason", "factor", "section", "username", "client_ip"],
         unique=False,
     )
-    op.create_index(op.f("ix_logins_username_at"), "logins", ["username", "at"], unique=False)
     op.create_table(
         "messages",
         sa.Column("id", sa.Text(), nullable=False),

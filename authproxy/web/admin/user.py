@@ -1,0 +1,230 @@
+"""One user: the page that a help desk works on, and what is done from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import sqlalchemy as sa
+from starlette.responses import Response
+
+from authproxy.secondfactor.bypass import DEFAULT_SECONDS, DEFAULT_USES, create_codes
+from authproxy.secondfactor.bypass_search import GivenCode, search_codes
+from authproxy.secondfactor.code_diagnosis import Finding, Windows, diagnose
+from authproxy.secondfactor.groups import list_groups
+from authproxy.secondfactor.listing import Window
+from authproxy.secondfactor.own_devices import OwnDevices, own_devices
+from authproxy.secondfactor.phone_history import PushStory, push_stories
+from authproxy.secondfactor.refusals import BadValue
+from authproxy.secondfactor.roles import Permission
+from authproxy.secondfactor.user_card import ChangedMeanwhile, UserCard, card_of, save_card
+from authproxy.secondfactor.user_logins import BriefLogin, last_logins
+from authproxy.secondfactor.users import STATUSES, User, delete_user, unlock_user, user_by_id
+from authproxy.web.admin.desk_rules import may_exempt, may_give_code
+from authproxy.web.admin.page import Page
+from authproxy.web.admin.visit import Visit
+
+_PUSHES: Final = 5
+_MOST_CODES: Final = Window(20)
+_GROUPS_SHOWN: Final = Window(200)
+_CONFLICT: Final = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the page shows. ``stories``: of each phone's last pushes, by phone."""
+
+    user: User
+    card: UserCard
+    own: OwnDevices
+    stories: dict[str, list[PushStory]]
+    codes: tuple[GivenCode, ...]
+    logins: list[BriefLogin]
+
+
+def _see(connection: sa.Connection, user_id: str) -> Seen:
+    user = user_by_id(connection, user_id)
+    card, own = card_of(connection, user), own_devices(connection, user_id)
+    stories = {phone.id: push_stories(connection, phone.id, _PUSHES) for phone in own.phones}
+    codes = search_codes(connection, _MOST_CODES, user_id=user_id).rows
+    return Seen(user, card, own, stories, codes, last_logins(connection, (user.username, *card.aliases)))
+
+
+async def show(visit: Visit) -> Response:
+    return await _shown(visit)
+
+
+async def _shown(visit: Visit, findings: list[Finding] | None = None) -> Response:
+    user_id = visit.path["user"]
+
+    def look(connection: sa.Connection) -> Response:
+        seen = _see(connection, user_id)
+        return visit.render("admin/users/user.html", seen=seen, now=visit.rooms.now(), findings=findings)
+
+    return await visit.read(look)
+
+
+# ---------------------------------------------------------------- editing
+
+
+async def show_edit(visit: Visit) -> Response:
+    def look(connection: sa.Connection) -> Response:
+        card = card_of(connection, user_by_id(connection, visit.path["user"]))
+        return _form(visit, connection, card, card)
+
+    return await visit.read(look)
+
+
+def _form(
+    visit: Visit,
+    connection: sa.Connection,
+    shown: UserCard,
+    wanted: UserCard,
+    problem: ChangedMeanwhile | None = None,
+) -> Response:
+    return visit.render(
+        "admin/users/edit.html",
+        200 if problem is None else _CONFLICT,
+        user_id=visit.path["user"],
+        shown=shown,
+        wanted=wanted,
+        problem=problem,
+        statuses=STATUSES,
+        groups=[group.name for group in list_groups(connection, _GROUPS_SHOWN).rows],
+    )
+
+
+async def edit(visit: Visit) -> Response:
+    """What two administrators save at once is not mixed: the second sees what the first has made of it."""
+    shown, wanted = UserCard.unseal(visit.form.raw("shown")), _typed(visit)
+    mode, user_id = visit.rooms.settings.username_normalization, visit.path["user"]
+    if shown is None:
+        raise BadValue(visit.gettext("the form is damaged; load the page again"))
+
+    def change(connection: sa.Connection) -> User:
+        user = user_by_id(connection, user_id)
+        if wanted.status != user.status:
+            may_exempt(visit, connection, wanted.status)
+        return save_card(connection, user, shown, wanted, mode, visit.actor, visit.address)
+
+    try:
+        await visit.change(change)
+    except ChangedMeanwhile as changed:
+        card, told = changed.card, changed
+        return await visit.read(lambda connection: _form(visit, connection, card, wanted, told))
+    return visit.go(f"/admin/users/{user_id}", visit.gettext("Saved"))
+
+
+def _typed(visit: Visit) -> UserCard:
+    form = visit.form
+    groups = {name for name in form.all("group") if name} | ({form.get("join")} - {""})
+    aliases = [name.strip().lower() for name in form.raw("aliases").splitlines() if name.strip()]
+    return UserCard(
+        form.get("name"),
+        form.get("email"),
+        form.get("realname"),
+        form.get("status", "active"),
+        form.get("notes").replace("\r\n", "\n"),
+        tuple(dict.fromkeys(aliases)),
+        tuple(sorted(groups)),
+    )
+
+
+async def show_delete(visit: Visit) -> Response:
+    return await visit.read(
+        lambda connection: visit.render(
+            "admin/users/delete.html", users=[user_by_id(connection, visit.path["user"])]
+        )
+    )
+
+
+async def delete(visit: Visit) -> Response:
+    def change(connection: sa.Connection) -> User:
+        user = user_by_id(connection, visit.path["user"])
+        told = card_of(connection, user).told()
+        delete_user(connection, user)
+        visit.note(connection, "user delete", user.username, before=told)
+        return user
+
+    user = await visit.change(change)
+    return visit.go("/admin/users", visit.gettext("Deleted: %(name)s") % {"name": user.username})
+
+
+async def unlock(visit: Visit) -> Response:
+    def change(connection: sa.Connection) -> None:
+        user = user_by_id(connection, visit.path["user"])
+        unlock_user(connection, user)
+        before = {"failures": user.failures, "locked_until": user.locked_until}
+        visit.note(connection, "user unlock", user.username, {"failures": 0, "locked_until": None}, before)
+
+    await visit.change(change)
+    return visit.go(f"/admin/users/{visit.path['user']}", visit.gettext("The user may try again"))
+
+
+# ---------------------------------------------------------------- help for who can't log in
+
+
+async def show_bypass(visit: Visit) -> Response:
+    return await visit.read(
+        lambda connection: visit.render(
+            "admin/codes/add.html",
+            user=user_by_id(connection, visit.path["user"]),
+            uses=DEFAULT_USES,
+            minutes=DEFAULT_SECONDS // 60,
+        )
+    )
+
+
+async def give_bypass(visit: Visit) -> Response:
+    """The codes are on the page that answers, and nowhere else."""
+    uses, seconds = number(visit, "uses"), number(visit, "minutes") * 60
+    count = number(visit, "count") if visit.form.get("count") else 1
+
+    def change(connection: sa.Connection) -> tuple[User, list[str], float | None]:
+        user = user_by_id(connection, visit.path["user"])
+        may_give_code(visit, connection, seconds)
+        codes, expires = create_codes(connection, user, visit.rooms.seeds, count, uses, seconds, visit.actor)
+        told = {"codes": len(codes), "uses": uses, "seconds": seconds}
+        visit.note(connection, "bypass create", user.username, told)
+        return user, codes, expires
+
+    user, codes, expires = await visit.change(change)
+    return visit.render("admin/codes/shown.html", user=user, codes=codes, expires=expires, uses=uses)
+
+
+def number(visit: Visit, name: str) -> int:
+    """What was typed there. Raises BadValue."""
+    text = visit.form.get(name)
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise BadValue(visit.gettext("%(name)s: a number is wanted") % {"name": name})
+    return int(text)
+
+
+async def diagnose_code(visit: Visit) -> Response:
+    """Nothing is used up, so that it can be typed at the login afterwards. Who asked is on record: a code that is
+    right now would let its finder in."""
+    code, now, settings = visit.form.get("code"), visit.rooms.now(), visit.rooms.settings
+    windows = Windows(settings.totp_window, settings.hotp_window)
+
+    def work(connection: sa.Connection) -> list[Finding]:
+        user = user_by_id(connection, visit.path["user"])
+        found = diagnose(connection, user, code, visit.rooms.seeds, now, windows)
+        visit.note(
+            connection, "code diagnose", user.username, {"findings": [type(each).__name__ for each in found]}
+        )
+        return found
+
+    return await _shown(visit, await visit.change(work))
+
+
+PAGES: Final = (
+    Page("GET", "/admin/users/{user}", Permission.VIEW, show),
+    Page("GET", "/admin/users/{user}/edit", Permission.MODIFY_USERS, show_edit),
+    Page("POST", "/admin/users/{user}/edit", Permission.MODIFY_USERS, edit),
+    Page("GET", "/admin/users/{user}/delete", Permission.MODIFY_USERS, show_delete),
+    Page("POST", "/admin/users/{user}/delete", Permission.MODIFY_USERS, delete),
+    Page("POST", "/admin/users/{user}/unlock", Permission.MODIFY_USERS, unlock),
+    Page("GET", "/admin/users/{user}/bypass", Permission.MODIFY_DEVICES, show_bypass),
+    Page("POST", "/admin/users/{user}/bypass", Permission.MODIFY_DEVICES, give_bypass),
+    Page("POST", "/admin/users/{user}/code", Permission.MODIFY_DEVICES, diagnose_code),
+)
