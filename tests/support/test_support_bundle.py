@@ -128,7 +128,8 @@ class Site:
                 logins.insert().values(
                     login_id="ABCDEFGHJK", at=time.time(), section="radius_server_auto", username="CORP\\alice",
                     name="alice", nas="192.0.2.10", client_ip="203.0.113.5", result="accept", reason="",
-                    factor="push", device="", elapsed=0.1, steps=json.dumps([["primary", "ok", "CN=Alice Liddell,DC=x", 0.01]]),
+                    factor="push", device="", elapsed=0.1,
+                    steps=json.dumps([["primary", "ok", "CN=Alice Liddell,DC=x", 0.01]]),
                 )
             )  # fmt: skip
 
