@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from authproxy.secondfactor.lockout import Strikes
+from authproxy.secondfactor.policy_merge import DEFAULT_POLICY, Effective
 from authproxy.store.statements import Connection, compiled
 from authproxy.store.tables import aliases, device_users, devices, groups, user_groups, users
 
@@ -46,12 +47,15 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
+    """``policy``: what applies to this login, once it was looked up."""
+
     id: str
     username: str
     standing: Standing
     disabled_by: str
     strikes: Strikes
     devices: tuple[Device, ...]
+    policy: Effective = DEFAULT_POLICY
 
 
 _RANK = {"active": 0, "bypass": 1, "disabled": 2}

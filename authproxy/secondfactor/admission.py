@@ -1,43 +1,109 @@
-"""Whether a second factor is asked of a user at all: statuses, lockout, and users whom nobody knows."""
+"""Whether a second factor is asked of a user at all: statuses, lockout, policies, and users whom nobody knows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
 
 from authproxy.model import Allowed, Reason, Refused
 from authproxy.secondfactor.account import Account, Standing, load_account, note_login
+from authproxy.secondfactor.policy_gate import BY_POLICY, TRUSTED_NETWORK, Asked, Closed, Open, gate
+from authproxy.secondfactor.policy_merge import Effective, Layer
+from authproxy.secondfactor.rulebook import Rulebook
 from authproxy.secondfactor.wording import DENIED
-from authproxy.store.statements import Connection
+from authproxy.store.statements import Connection, compiled
+from authproxy.store.tables import phone_users, security_keys, user_groups
 
 NOT_ENROLLED: Final = "not enrolled"
 BYPASS_STATUS: Final = "bypass status"
+NOT_ASKED: Final = frozenset((NOT_ENROLLED, BYPASS_STATUS, BY_POLICY, TRUSTED_NETWORK))
+"""What stands for a factor where none is asked for."""
+
 _A_LONG_TIME = 100 * 365 * 86_400.0
+_GROUPS = compiled(sa.select(user_groups.c.group_id).where(user_groups.c.user_id == bindparam("user")))
+_THINGS = compiled(
+    sa.union_all(
+        sa.select(phone_users.c.phone_id).where(phone_users.c.user_id == bindparam("user")),
+        sa.select(security_keys.c.id).where(security_keys.c.user_id == bindparam("user")),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """``new_user_policy``: deny, allow or enroll; to enroll is up to the caller, here it denies."""
+    """To one application. ``own``: what its settings decide. ``client_ip``: the user's address as the appliance or
+    the application says it, or "". To enroll is up to the caller, here that denies."""
 
-    new_user_policy: str
+    book: Rulebook
+    application: str
+    own: Layer | None = None
+    client_ip: str = ""
 
     def judge(
         self, connection: Connection, name: str, now: float, message: str = DENIED
     ) -> Account | Allowed | Refused:
-        """In the writer's thread. ``name``: normalized. ``message``: what a refused user reads."""
-        account = load_account(connection, name)
-        if account is None:
-            if self.new_user_policy == "allow":
-                return Allowed(NOT_ENROLLED, is_given=False)
-            return Refused(Reason.NOT_ENROLLED, message, detail=f"the service knows no user {name!r}")
-        if account.standing is Standing.DISABLED:
-            return Refused(Reason.USER_DISABLED, message, detail=account.disabled_by)
-        if account.standing is Standing.BYPASS:
-            note_login(connection, account, now)
-            return Allowed(BYPASS_STATUS, is_given=False)
-        if account.strikes.is_locked(now):
-            return Refused(Reason.USER_LOCKED_OUT, message, detail=_how_long(account, now))
-        return account
+        """In the writer's thread. ``name``: normalized. ``message``: what a refused user reads. An Account has the
+        policy that applies."""
+        account = standing(connection, name, now, message)
+        if isinstance(account, Allowed | Refused):
+            return account
+        policy = self.policy(connection, account)
+        match gate(policy, self.client_ip, self.book.country_of):
+            case Closed(reason, why):
+                return Refused(reason, message, detail=why)
+            case Open(factor, why, if_enrolled) if not if_enrolled or _has_device(connection, account):
+                if account is not None:
+                    note_login(connection, account, now)
+                return Allowed(factor, is_given=False, detail=why)
+            case Open() | Asked():
+                pass
+        if account is not None:
+            return replace(account, policy=policy)
+        if policy.new_user.behavior == "allow":
+            why = policy.who_decided("new_user") if policy.is_by_policy("new_user") else ""
+            return Allowed(NOT_ENROLLED, is_given=False, detail=why)
+        return unknown(name, message)
+
+    def policy(self, connection: Connection, account: Account | None) -> Effective:
+        """In the writer's thread. Groups are looked up only where a policy is for one."""
+        rules, groups = self.book.rules, frozenset[str]()
+        if account is not None and rules.policies.asks_for_groups(self.application):
+            groups = frozenset(row[0] for row in connection.execute(_GROUPS, {"user": account.id}).fetchall())
+        return rules.effective(self.application, groups, self.own)
+
+    def of_strangers(self) -> Effective:
+        """What applies to users whom nobody knows: they are in no group."""
+        return self.book.rules.effective(self.application, frozenset(), self.own)
+
+
+def standing(
+    connection: Connection, name: str, now: float, message: str = DENIED
+) -> Account | Allowed | Refused | None:
+    """By the statuses alone, which policies do not outrank. None: nobody knows the user."""
+    account = load_account(connection, name)
+    if account is None:
+        return None
+    if account.standing is Standing.DISABLED:
+        return Refused(Reason.USER_DISABLED, message, detail=account.disabled_by)
+    if account.standing is Standing.BYPASS:
+        note_login(connection, account, now)
+        return Allowed(BYPASS_STATUS, is_given=False)
+    if account.strikes.is_locked(now):
+        return Refused(Reason.USER_LOCKED_OUT, message, detail=_how_long(account, now))
+    return account
+
+
+def unknown(name: str, message: str = DENIED) -> Refused:
+    return Refused(Reason.NOT_ENROLLED, message, detail=f"the service knows no user {name!r}")
+
+
+def _has_device(connection: Connection, account: Account | None) -> bool:
+    if account is None:
+        return False
+    return bool(account.devices) or connection.execute(_THINGS, {"user": account.id}).fetchone() is not None
 
 
 def _how_long(account: Account, now: float) -> str:

@@ -2,42 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
-from authproxy.config.settings import ServiceSettings
 from authproxy.model import Factor, JsonValue
 from authproxy.secondfactor.authapi import Application
+from authproxy.secondfactor.policy_factors import ALL_FACTORS, allowed_factors
+from authproxy.secondfactor.policy_merge import Effective, Layer, Level
+from authproxy.secondfactor.policy_sections import (
+    BYPASS_CODE,
+    HARDWARE_TOKEN,
+    PASSCODE,
+    PUSH,
+    SECTIONS,
+    SMS,
+    VERIFIED_PUSH,
+    Section,
+    read_section,
+)
 from authproxy.secondfactor.refusals import BadValue
+from authproxy.secondfactor.rulebook import Rules
+from authproxy.secondfactor.verified import is_wanted
 
 NORMALIZATIONS: Final = ("simple", "none")
 NEW_USER_POLICIES: Final = ("deny", "allow", "enroll")
-ALL_FACTORS: Final = (Factor.PUSH, Factor.PHONE, Factor.SMS, Factor.PASSCODE)
+_WORDS: Final = {"push": (PUSH, VERIFIED_PUSH), "passcode": (PASSCODE, HARDWARE_TOKEN, SMS)}
+_ALWAYS: Final = (BYPASS_CODE,)
 
 
 @dataclass(frozen=True, slots=True)
 class ApiPolicy:
     """Keys of the JSON: ``username_normalization`` (simple, none), ``new_user_policy`` (deny, allow, enroll),
-    ``factors`` (a list) and ``verified_push`` (true: clients that can show a number must have it typed on the
-    phone). What is missing is as in ``[service]``; every factor is allowed and pushes are plain."""
+    ``factors`` (a list), ``remember_days`` and ``verified_push`` (true: clients that can show a number must have
+    it typed on the phone). All but the first are a layer among the policies, ``own``; ``effective`` is what all of
+    them come to."""
 
     username_normalization: str
-    new_user_policy: str
-    factors: tuple[Factor, ...]
-    verified_push: bool
+    own: Layer | None
+    effective: Effective
 
     @classmethod
-    def of(cls, application: Application, settings: ServiceSettings) -> ApiPolicy:
-        policy = application.policy
-        named = policy.get("factors")
-        allowed = named if isinstance(named, list) else []
-        return cls(
-            str(policy.get("username_normalization") or settings.username_normalization),
-            str(policy.get("new_user_policy") or settings.new_user_policy),
-            tuple(factor for factor in ALL_FACTORS if str(factor) in allowed) or ALL_FACTORS,
-            policy.get("verified_push") is True,
-        )
+    def of(cls, application: Application, rules: Rules) -> ApiPolicy:
+        """As for a user whom nobody knows."""
+        own = own_layer(application.name, application.policy)
+        mode = str(application.policy.get("username_normalization") or rules.service.username_normalization)
+        return cls(mode, own, rules.effective(application.name, own=own))
+
+    def applied(self, effective: Effective) -> ApiPolicy:
+        """Now that the user is known."""
+        return replace(self, effective=effective)
+
+    @property
+    def new_user_policy(self) -> str:
+        return self.effective.new_user.behavior
+
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        return allowed_factors(self.effective, ALL_FACTORS)
+
+    @property
+    def verified_push(self) -> bool:
+        return is_wanted(self.effective)
+
+
+_SECTION_OF: Final = {"new_user_policy": "new_user", "remember_days": "remembered_devices"}
+
+
+def own_layer(application: str, policy: Mapping[str, object]) -> Layer | None:
+    """What an application's own settings decide: its keys, or sections as policies have them. None: nothing.
+    Raises BadValue for what nothing here has stored."""
+    sections: dict[str, Section] = {}
+    for key, value in policy.items():
+        name = _SECTION_OF.get(key, key)
+        if name not in SECTIONS:
+            continue
+        given = value if isinstance(value, Mapping) else _section_of(name, value)
+        if given is not None:
+            sections[name] = read_section(name, given)
+    if not sections:
+        return None
+    return Layer(Level.OWN, sections, where=f"settings of application {application}")
+
+
+def _section_of(name: str, value: object) -> dict[str, object] | None:
+    match name, value:
+        case "new_user", str(behavior):
+            return {"behavior": behavior}
+        case "verified_push", bool(is_wanted):
+            return {"is_wanted": is_wanted}
+        case "remembered_devices", int(days):
+            return {"days": min(max(days, 0), 365)}
+        case "factors", [_, *_] as names:
+            words = [word for name in names for word in _WORDS.get(str(name), (str(name),))]
+            return {"allowed": [*words, *_ALWAYS]}
+        case _:
+            return None
 
 
 def policy_of(words: Iterable[str]) -> dict[str, JsonValue]:

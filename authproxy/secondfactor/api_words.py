@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from authproxy.model import Allowed, Factor, Reason, Refused
-from authproxy.secondfactor.admission import BYPASS_STATUS, NOT_ENROLLED
+from authproxy.secondfactor.admission import NOT_ASKED
 from authproxy.secondfactor.authapi import Progress
 from authproxy.secondfactor.gateways import CallStage
 from authproxy.secondfactor.reach import Phone
@@ -30,6 +30,8 @@ _TEXT = {
     Reason.USER_LOCKED_OUT: "Your account is locked out. Ask your help desk.",
     Reason.USER_DISABLED: NO_FACTOR,
     Reason.NOT_ENROLLED: NO_FACTOR,
+    Reason.POLICY_DENIED: NO_FACTOR,
+    Reason.LOCATION_DENIED: "Logins from where you are are not allowed. Ask your help desk.",
     Reason.SMS_SENT: "New SMS passcodes sent.",
     Reason.BAD_PASSCODE: "Incorrect passcode. Please try again.",
     Reason.REUSED_PASSCODE: "This passcode was already used. Please try the next one.",
@@ -43,7 +45,7 @@ _TEXT = {
 def final(verdict: Allowed | Refused, has_locked: bool = False) -> Progress:
     """``has_locked``: the attempt locked the user out, whatever else was wrong with it."""
     match verdict:
-        case Allowed(factor) if factor in (BYPASS_STATUS, NOT_ENROLLED):
+        case Allowed(factor) if factor in NOT_ASKED:
             return Progress("allow", "bypass", _ALLOWED)
         case Allowed():
             return Progress("allow", "allow", _ALLOWED)

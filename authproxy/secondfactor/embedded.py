@@ -26,6 +26,7 @@ from authproxy.secondfactor.local import LocalSecondFactor
 from authproxy.secondfactor.logo import Logo
 from authproxy.secondfactor.office import Office
 from authproxy.secondfactor.outofband import OutOfBand
+from authproxy.secondfactor.phone_location import Locations, open_locations
 from authproxy.secondfactor.push import PushDesk
 from authproxy.secondfactor.push_jobs import PushLimit
 from authproxy.secondfactor.rulebook import Rulebook
@@ -81,6 +82,7 @@ class Embedded:
     seeds: SeedBox
     gateways: Gateways
     links: EnrollLinks | None
+    locations: Locations
 
     @classmethod
     def open(
@@ -96,7 +98,8 @@ class Embedded:
         seeds = SeedBox(seed_key)
         connection = open_for_writing(settings.database)
         writer = Writer(sqlite_path(settings.database), connection, reactor)
-        book = Rulebook(Defaults(settings, prices))
+        locations = open_locations(settings.web.geoip_file if settings.web else None)
+        book = Rulebook(Defaults(settings, prices), locations.country)
         book.follow(writer, connection)
         writer.start()
         outward = rooms(writer, seeds, book)
@@ -118,6 +121,7 @@ class Embedded:
             seeds,
             Gateways(outward.calls, outward.texts, frauds),
             EnrollLinks(seeds, settings.web.base_url, time.time) if settings.web else None,
+            locations,
         )
 
     def second_factor(self, application: str) -> LocalSecondFactor:

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam
 from authproxy.model import Factor
 from authproxy.secondfactor.account import Account, Device
 from authproxy.secondfactor.phones import load_phones
+from authproxy.secondfactor.policy_merge import DEFAULT_POLICY, Effective
 from authproxy.secondfactor.reach import OUT_OF_BAND, Lines, Phone, reachable
 from authproxy.secondfactor.sms_codes import NextCode, next_code
 from authproxy.store.statements import Connection, compiled
@@ -34,6 +35,7 @@ class Known:
     devices: tuple[Device, ...]
     next_code: NextCode | None
     has_security_key: bool = False
+    policy: Effective = DEFAULT_POLICY
 
     def is_enrolled(self, lines: Lines) -> bool:
         """Whether there is anything to log in with, but for help from administrators. A security key counts where
@@ -54,4 +56,4 @@ def load_known(connection: Connection, account: Account, now: float, lines: Line
     phones = load_phones(connection, account.id)
     code = next_code(connection, account.id, now) if phones and lines.sms else None
     has_key = not account.devices and bool(connection.execute(_ANY_KEY, {"user": account.id}).fetchall())
-    return Known(account.id, account.username, phones, account.devices, code, has_key)
+    return Known(account.id, account.username, phones, account.devices, code, has_key, account.policy)

@@ -28,7 +28,7 @@ from authproxy.model import (
 )
 from authproxy.secondfactor import prompts, verified
 from authproxy.secondfactor.account import Account
-from authproxy.secondfactor.admission import BYPASS_STATUS, Admission
+from authproxy.secondfactor.admission import NOT_ENROLLED, Admission
 from authproxy.secondfactor.enroll_links import EnrollLinks
 from authproxy.secondfactor.gateways import AsksPush, Gateways
 from authproxy.secondfactor.known import Known, load_known
@@ -36,6 +36,8 @@ from authproxy.secondfactor.menu import menu_text
 from authproxy.secondfactor.names import normalize
 from authproxy.secondfactor.outofband import Asking, OutOfBand
 from authproxy.secondfactor.passcodes import Passcodes, recorded
+from authproxy.secondfactor.policy_factors import allowed_factors, explained
+from authproxy.secondfactor.policy_merge import Effective
 from authproxy.secondfactor.prompts import EnrollAsked, MenuAsked, Open, Picked, ProofAsked
 from authproxy.secondfactor.pushes import ANY_APPROVER, Target
 from authproxy.secondfactor.reach import Phone
@@ -87,14 +89,13 @@ class LocalSecondFactor:
     ) -> None:
         """``now``: epoch seconds. ``links``: where to enroll, if users may do so by themselves."""
         self._application = application
-        settings = book.service
-        self._mode = settings.username_normalization
+        self._mode = book.service.username_normalization
         self._writer = writer
         self._now = now
         self._lines = gateways.lines
-        self._links = links if settings.new_user_policy == "enroll" else None
-        self._admission = Admission(settings.new_user_policy)
-        self._passcodes = Passcodes(book, seals, self._admission)
+        self._book = book
+        self._links = links
+        self._passcodes = Passcodes(book, seals)
         self._ways = OutOfBand(book, writer, seals, pushes, gateways, now)
 
     async def begin(self, who: Identity, ask: Ask, request: AuthRequest) -> Verdict:
@@ -118,34 +119,38 @@ class LocalSecondFactor:
 
     async def is_welcome(self, who: Identity) -> bool:
         """Whether the user is known, active or let through, and not locked out. Raises StoreUnavailable."""
-        found = await self._look(normalize(who.username, self._mode), DENIED)
-        return isinstance(found, Known) or (isinstance(found, Allowed) and found.factor == BYPASS_STATUS)
+        found = await self._look(self._admission(""), normalize(who.username, self._mode), DENIED)
+        return isinstance(found, Known) or (isinstance(found, Allowed) and found.factor != NOT_ENROLLED)
 
     async def _take(self, login: _Login, typed: Picked | Choice | Passcode | None) -> Verdict:
-        name = normalize(login.who.username, self._mode)
+        name, admission = normalize(login.who.username, self._mode), self._admission(login.request.client_ip)
         if isinstance(typed, Passcode):
-            trying = self._passcodes.trying(name, typed.code, login.ask.factors, self._now())
+            trying = self._passcodes.trying(admission, name, typed.code, login.ask.factors, self._now())
             tried = await self._writer.run(recorded(trying, login.ask.entry))
             return tried.verdict
         if typed is None and login.ask.can_prompt:
-            return await self._prompt(login, name)
+            return await self._prompt(login, admission, name)
         choice = Choice(typed.factor, typed.number) if isinstance(typed, Picked) else typed
         message = refusal_message(login.ask, choice, self._lines)
-        known = await self._look(name, message)
+        known = await self._look(admission, name, message)
         if not isinstance(known, Known):
             return known
-        reached = resolve(typed or AUTO, known.phones, login.ask.factors, self._lines, message)
+        factors = allowed_factors(known.policy, login.ask.factors)
+        reached = resolve(typed or AUTO, known.phones, factors, self._lines, message)
         if isinstance(reached, Refused):
-            return reached
+            return explained(reached, known.policy)
         return await self._reach(login, known, reached, message)
 
     # ------------------------------------------------------------ who may go on
 
-    def _look(self, name: str, message: str) -> Deferred[Known | Allowed | Refused]:
+    def _admission(self, client_ip: str | None) -> Admission:
+        return Admission(self._book, self._application, None, client_ip or "")
+
+    def _look(self, admission: Admission, name: str, message: str) -> Deferred[Known | Allowed | Refused]:
         now = self._now()
 
         def job(connection: Connection) -> Known | Allowed | Refused:
-            standing = self._admission.judge(connection, name, now, message)
+            standing = admission.judge(connection, name, now, message)
             if not isinstance(standing, Account):
                 return standing
             return load_known(connection, standing, now, self._lines)
@@ -154,18 +159,20 @@ class LocalSecondFactor:
 
     # ------------------------------------------------------------ prompts
 
-    async def _prompt(self, login: _Login, name: str) -> Verdict:
+    async def _prompt(self, login: _Login, admission: Admission, name: str) -> Verdict:
         if login.shown >= _MOST_PROMPTS:
             detail = f"{login.shown} answers were neither an option nor a passcode"
             return Refused(Reason.NO_PASSCODE, detail=detail)
-        known = await self._look(name, "")
+        known = await self._look(admission, name, "")
         match known:
             case Allowed():
                 return known
-            case Refused(reason=Reason.NOT_ENROLLED) if self._enrolls(login.ask):
+            case Refused(reason=Reason.NOT_ENROLLED) if self._enrolls(login.ask, admission.of_strangers()):
                 return self._enrollment(login, name)
-            case Known() if self._enrolls(login.ask) and not known.is_enrolled(self._lines):
+            case Known() if self._enrolls(login.ask, known.policy) and not known.is_enrolled(self._lines):
                 return self._enrollment(login, known.username)
+            case Refused(reason=Reason.POLICY_DENIED | Reason.LOCATION_DENIED):
+                return known
             case Refused():
                 login.request.trail.add("second factor", "hopeless", f"{known.reason}: {known.detail}")
                 return self._menu(login, None)
@@ -174,16 +181,18 @@ class LocalSecondFactor:
 
     def _menu(self, login: _Login, known: Known | None, above: str = "") -> Prompt:
         ask = login.ask
-        lines = prompts.menu_lines(known.phones if known else (), ask.factors, self._lines)
+        policy = known.policy if known else self._admission(login.request.client_ip).of_strangers()
+        factors = allowed_factors(policy, ask.factors)
+        lines = prompts.menu_lines(known.phones if known else (), factors, self._lines)
         shown = [
             prompts.option(line, phone, known.hint(line.factor, line.phone_id) if known else "")
             for line, phone in lines
         ]
-        text = menu_text(login.who.username, shown, Factor.PASSCODE in ask.factors, ask.prompt_format)
+        text = menu_text(login.who.username, shown, Factor.PASSCODE in factors, ask.prompt_format)
         return login.prompt(f"{above}\n\n{text}" if above else text, MenuAsked(tuple(line for line, _ in lines)))
 
-    def _enrolls(self, ask: Ask) -> bool:
-        return ask.can_enroll and self._links is not None
+    def _enrolls(self, ask: Ask, policy: Effective) -> bool:
+        return ask.can_enroll and self._links is not None and policy.new_user.behavior == "enroll"
 
     def _enrollment(self, login: _Login, name: str) -> Prompt:
         assert self._links is not None
@@ -197,10 +206,8 @@ class LocalSecondFactor:
         match reached:
             case Reached(Factor.PUSH, None):
                 return await self._ways.push(asking, ANY_APPROVER)
-            case Reached(Factor.PUSH, Phone() as phone) if login.ask.verified_push != "none":
-                return await self._send_verified(login, asking, phone)
             case Reached(Factor.PUSH, Phone() as phone):
-                return await self._ways.push(asking, Target(phone.id, phone.label))
+                return await self._push(login, known, asking, phone)
             case Reached(Factor.PHONE, Phone() as phone):
                 return await self._ways.call(asking, phone)
             case Reached(_, phone):
@@ -213,17 +220,24 @@ class LocalSecondFactor:
         if failed is not None:
             return failed
         if login.ask.can_prompt and login.shown < _MOST_PROMPTS:
-            now_known = await self._look(known.username, asking.message)
+            admission = self._admission(login.request.client_ip)
+            now_known = await self._look(admission, known.username, asking.message)
             return self._menu(login, now_known, SMS_PROMPT) if isinstance(now_known, Known) else now_known
         return Refused(Reason.SMS_SENT, asking.message, Factor.SMS, f"to {phone.label}")
 
-    # ------------------------------------------------------------ verified pushes
+    # ------------------------------------------------------------ pushes, plain and verified
 
-    async def _send_verified(self, login: _Login, asking: Asking, phone: Phone) -> Verdict:
-        if login.request.conversation is not None:
+    async def _push(self, login: _Login, known: Known, asking: Asking, phone: Phone) -> Verdict:
+        mode = verified.mode_of(login.ask.verified_push, login.ask.can_prompt, known.policy)
+        if mode == verified.NONE:
+            return await self._ways.push(asking, Target(phone.id, phone.label))
+        is_policy = login.ask.verified_push == verified.NONE
+        if login.request.conversation is not None or (is_policy and not login.ask.can_prompt):
             detail = "verified_push needs a prompt, and this login can show none"
+            if is_policy:
+                detail += f" ({known.policy.who_decided('factors')})"
             return Refused(Reason.FACTOR_NOT_ALLOWED, asking.message, Factor.PUSH, detail)
-        target = verified.target_of(login.ask.verified_push, phone)
+        target = verified.target_of(mode, phone, known.policy.verified_push.digits)
         push = await self._ways.open_push(asking, target)
         if isinstance(push, Refused):
             return push
@@ -238,7 +252,9 @@ class LocalSecondFactor:
             return push
         if verified.is_answered(push, reply):
             return await self._ways.admit(asking, Factor.PUSH, proof.device)
-        return await self._writer.run(self._passcodes.wrong_proof(name, self._now()))
+        return await self._writer.run(
+            self._passcodes.wrong_proof(self._admission(login.request.client_ip), name, self._now())
+        )
 
     def _asking(self, login: _Login, user_id: str, username: str, message: str = DENIED) -> Asking:
         request = login.request

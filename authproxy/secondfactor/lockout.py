@@ -21,8 +21,8 @@ class Strikes:
 
 @dataclass(frozen=True, slots=True)
 class LockoutRule:
-    """``after`` wrong codes in a row lock a user out for ``seconds``, or until an administrator unlocks if that is 0;
-    never if ``after`` is 0."""
+    """``after`` wrong codes in a row lock a user out for ``seconds``, or until an administrator unlocks if that is
+    0; never if ``after`` is 0."""
 
     after: int
     seconds: float

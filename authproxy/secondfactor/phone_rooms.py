@@ -15,7 +15,6 @@ from authproxy.messaging.webpush_hosts import PushHosts
 from authproxy.secondfactor.embedded import Embedded
 from authproxy.secondfactor.phone_bus import PhoneBus
 from authproxy.secondfactor.phone_desk import PhoneDesk
-from authproxy.secondfactor.phone_location import open_locations
 from authproxy.secondfactor.phone_notices import LateSender, PhoneNotices
 from authproxy.secondfactor.phone_push_key import PushKey
 from authproxy.secondfactor.pipush_desk import PipushDesk
@@ -39,7 +38,7 @@ class PhoneRooms:
         before the listener. Raises ConfigError."""
         writer, seeds, pushes, now = embedded.writer, embedded.seeds, embedded.pushes, time.time
         hosts, key, bus = PushHosts(web.webpush_hosts), PushKey(writer, seeds, web.base_url), PhoneBus()
-        location = open_locations(web.geoip_file)
+        location = embedded.locations.place
 
         def send_with() -> WebPush:
             from authproxy.messaging.webpush import WebPush  # its HTTP client takes 25 MB

@@ -42,7 +42,7 @@ class Words:
         return f"some of {', '.join(self.words)}"
 
     def read(self, given: object) -> JsonValue:
-        found = {word.casefold().replace("-", "_") for word in _parts(given)}
+        found = {word.casefold().replace("-", "_").replace(" ", "_") for word in _parts(given)}
         if not found or not found <= set(self.words):
             raise BadValue(self.wanted)
         return [word for word in self.words if word in found]

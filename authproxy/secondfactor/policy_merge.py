@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from authproxy.secondfactor.policy_sections import (
     SECTIONS,
@@ -111,3 +111,5 @@ _NOBODY = Layer(
     Level.DEFAULT,
     {name: {key: spec.default for key, spec in fields.items()} for name, fields in SECTIONS.items()},
 )
+
+DEFAULT_POLICY: Final = merge(())

@@ -188,4 +188,8 @@ class SelfService:
 @dataclass(frozen=True, slots=True)
 class Lockout:
     threshold: int
-    minutes: int
+    minutes: float
+
+    @property
+    def seconds(self) -> int:
+        return round(self.minutes * 60)

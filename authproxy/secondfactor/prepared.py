@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from authproxy.secondfactor.verified import new_code
+from authproxy.secondfactor.verified import CODE_DIGITS, new_code
 
 VALID_SECONDS: Final = 60.0
 _MOST = 10_000
@@ -32,8 +32,10 @@ class PreparedPushes:
         self._monotonic = monotonic
         self._by_id: OrderedDict[str, Prepared] = OrderedDict()
 
-    def prepare(self, application: str, username: str) -> Prepared:
-        made = Prepared(str(uuid.uuid4()), application, username, new_code(), self._monotonic() + VALID_SECONDS)
+    def prepare(self, application: str, username: str, digits: int = CODE_DIGITS) -> Prepared:
+        made = Prepared(
+            str(uuid.uuid4()), application, username, new_code(digits), self._monotonic() + VALID_SECONDS
+        )
         self._by_id[made.txid] = made
         if len(self._by_id) > _MOST:
             self._by_id.popitem(last=False)

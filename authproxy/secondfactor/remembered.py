@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from authproxy.model import Allowed, Ask, AuthRequest, Identity, JsonValue, SecondFactor, Verdict
+from authproxy.secondfactor.admission import NOT_ASKED
 
 REMEMBERED = "remembered bind"
 _MOST = 10_000
-_NOT_GIVEN = frozenset(("not enrolled", "bypass status", "service policy"))  # there is nothing to be remembered
+_NOT_GIVEN = NOT_ASKED | {"service policy"}  # there is nothing to be remembered
 
 
 class KnowsStanding(Protocol):

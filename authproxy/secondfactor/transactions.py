@@ -116,7 +116,7 @@ class Transactions:
         menu, words = text_menu(known, factors, self._lines, is_verified) if text_prompt else ("", {})
         if not is_verified:
             return Preauth("auth", api_words.ACTIVE, devices, menu=menu, words=words)
-        prepared = self._prepared.prepare(origin.application, known.username)
+        prepared = self._prepared.prepare(origin.application, known.username, known.policy.verified_push.digits)
         return Preauth(
             "auth",
             api_words.ACTIVE,
@@ -166,7 +166,7 @@ class Transactions:
         shown = username.strip() or uuid.uuid4().hex
         now = self._now()
         try:
-            name = checked_name(shown, ApiPolicy.of(app, self._book.service).username_normalization)
+            name = checked_name(shown, ApiPolicy.of(app, self._book.rules).username_normalization)
             expires = activations.checked_expiry(now, valid_seconds or activations.DEFAULT_SECONDS)
         except BadValue as error:
             raise BadParameter(str(error)) from None

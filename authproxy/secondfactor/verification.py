@@ -16,6 +16,7 @@ from sqlalchemy import bindparam
 from authproxy.errors import SecretError
 from authproxy.secondfactor import passcode, sms_codes
 from authproxy.secondfactor.account import Account, Device
+from authproxy.secondfactor.policy_sections import BYPASS_CODE, HARDWARE_TOKEN, PASSCODE, SMS
 from authproxy.secondfactor.sms_codes import SmsFinding
 from authproxy.store.statements import Connection, Parameters, compiled
 from authproxy.store.tables import bypass_codes, devices
@@ -64,13 +65,18 @@ Finding = Right | Used | Wrong
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """A code as typed. ``tokens``: whether codes of devices and messages may be used here; bypass codes always
-    may, as they are the help desk's remedy."""
+    may, as they are the help desk's remedy. ``but``: kinds of codes that a policy leaves out, as
+    ``policy_sections`` names them."""
 
     code: str = field(repr=False)
     now: float
     tokens: bool
     totp_window: int
     hotp_window: int
+    but: frozenset[str] = frozenset()
+
+    def counts(self, kind: str) -> bool:
+        return kind not in self.but
 
 
 _USE_STEP = compiled(
@@ -110,6 +116,8 @@ def verify(connection: Connection, account: Account, attempt: Attempt, seals: Se
     is_token_code = passcode.is_code(attempt.code)
     if is_token_code and attempt.tokens:
         for device in account.devices:
+            if not attempt.counts(HARDWARE_TOKEN if device.origin == "hardware" else PASSCODE):
+                continue
             try:
                 seed = seals.decrypt(device.id, device.seed)
             except SecretError as error:
@@ -120,11 +128,11 @@ def verify(connection: Connection, account: Account, attempt: Attempt, seals: Se
                 return finding
             used = used or finding
     message = None
-    if len(attempt.code) == sms_codes.DIGITS and attempt.tokens:
+    if len(attempt.code) == sms_codes.DIGITS and attempt.tokens and attempt.counts(SMS):
         message = _try_sms(connection, account, attempt, seals)
         if isinstance(message, Right):
             return message
-    bypass = _try_bypass(connection, account, attempt, seals)
+    bypass = _try_bypass(connection, account, attempt, seals) if attempt.counts(BYPASS_CODE) else None
     if isinstance(bypass, Right):
         return bypass
     known = used or message or bypass

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from authproxy.errors import ConfigError
-from authproxy.secondfactor.phone_location import nowhere, open_locations
+from authproxy.secondfactor.phone_location import Locations, nowhere, open_locations
 
 _MARKER = b"\xab\xcd\xefMaxMind.com"
 
@@ -56,9 +56,11 @@ def database(network: str, record: object) -> bytes:
 
 def test_an_address_is_told_as_city_and_country(tmp_path: Path) -> None:
     file = tmp_path / "places.mmdb"
-    record = {"city": {"names": {"en": "Bern", "de": "Bern"}}, "country": {"names": {"en": "Switzerland"}}}
+    record = {"city": {"names": {"en": "Bern", "de": "Bern"}}, "country": {"iso_code": "CH", "names": {"en": "Switzerland"}}}
     file.write_bytes(database("198.51.100.0/24", record))
-    location = open_locations(file)
+    locations = open_locations(file)
+    location = locations.place
+    assert [locations.country(address) for address in ("198.51.100.7", "192.0.2.1", "nonsense")] == ["CH", "", ""]
     assert location("198.51.100.7") == "Bern, Switzerland"
     assert [location(address) for address in ("192.0.2.1", "2001:db8::1", "", "nonsense")] == ["", "", "", ""]
 
@@ -66,11 +68,11 @@ def test_an_address_is_told_as_city_and_country(tmp_path: Path) -> None:
 def test_a_record_without_a_city_is_told_as_far_as_it_goes(tmp_path: Path) -> None:
     file = tmp_path / "places.mmdb"
     file.write_bytes(database("198.51.100.0/24", {"country": {"names": {"en": "Switzerland"}}, "city": {}}))
-    assert open_locations(file)("198.51.100.7") == "Switzerland"
+    assert open_locations(file).place("198.51.100.7") == "Switzerland"
 
 
 def test_without_a_database_no_place_is_known() -> None:
-    assert open_locations(None) is nowhere
+    assert open_locations(None) == Locations(nowhere, nowhere)
     assert nowhere("198.51.100.7") == ""
 
 
