@@ -112,6 +112,18 @@ class Metrics:
             buckets=_COMMIT_BUCKETS,
             registry=self.registry,
         )
+        self.directory_syncs = Counter(
+            "authproxy_directory_syncs",
+            "Syncs of directories by how they ended: done, refused, failed",
+            ["directory", "result"],
+            registry=self.registry,
+        )
+        self.directory_synced = Gauge(
+            "authproxy_directory_synced_timestamp_seconds",
+            "When the last sync of a directory that was done ended",
+            ["directory"],
+            registry=self.registry,
+        )
         self.database_queue = Gauge(
             "authproxy_database_queue", "Jobs that wait for the database", registry=self.registry
         )

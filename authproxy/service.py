@@ -15,6 +15,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from authproxy.assembly.assembly import Assembly, Ground
+from authproxy.assembly.directory_syncs import open_syncs
 from authproxy.assembly.fixed import fixed_differences
 from authproxy.assembly.ports import Place, Ports, Sockets
 from authproxy.assembly.retirement import Retirement
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from authproxy.messaging.postman import Postman
     from authproxy.secondfactor.admin_notices import AdminNotices
     from authproxy.secondfactor.phone_bus import PhoneBus
+    from authproxy.secondfactor.sync_desk import SyncDesk
     from authproxy.web.front import Front
 
 _log = Logger()
@@ -65,6 +67,7 @@ class Service:
     web: Front | None = None
     monitor: IListeningPort | None = None
     bus: PhoneBus | None = None
+    syncs: SyncDesk | None = None
 
     @property
     def metrics(self) -> Metrics:
@@ -190,6 +193,8 @@ def build(
         ground.ports.pause()
     service = Service(ground, Assembly.make(settings, dictionary, ground), closers)
     service.assembly.take_over()
+    post = outside.post.mailroom if outside.post is not None else None
+    service.syncs = open_syncs(embedded, lambda: service.assembly.settings, post, ground.metrics, reactor, closers)
     if settings.service.web is not None:
         service.web = _open_web(settings.service.web, service, outside, sockets)
         if not waits:
@@ -270,6 +275,7 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
         Rates(min(1.0, web.request_rate), time.monotonic),
         mail=outside.post.mailroom if outside.post is not None else None,
         texts=outside.texts,
+        syncs=service.syncs,
     )
     normalization = settings.service.username_normalization
     portal = PortalRooms(office, ceremonies, web.base_url, normalization, time.time)

@@ -300,7 +300,7 @@ class _Job:
             known.names |= {name: owner for name, owner in self._claimed.items() if name not in known.names}
             decisions, oddities = self._planner.plan(people, known)
             if not self._is_dry:
-                self._clerk.carry_out(connection, decisions, self._sync.now())
+                oddities += self._clerk.carry_out(connection, decisions, self._sync.now())
             return decisions, oddities
 
         decisions, oddities = self._change(work)

@@ -18,8 +18,8 @@ from authproxy.secondfactor.sync_person import TEXTS, Number, Person
 from authproxy.secondfactor.sync_plan import Add, Change, Decision, Known, Same, Stored, StoredPhone
 from authproxy.store.tables import aliases, groups, phone_apps, phone_users, phones, user_groups, users
 
-Invites = Callable[[sa.Connection, str], object]
-"""Sends an invitation to the user of that ID."""
+Invites = Callable[[sa.Connection, Sequence[str], str], Iterable[tuple[str, str]]]
+"""Sends invitations to the users of these IDs, in an actor's name: who can't be invited, and why."""
 
 _COLUMNS: Final = (
     "id", "username", "display_name", "status", "directory_id", "directory_key", "left_directory", *TEXTS,
@@ -185,7 +185,8 @@ class Clerk:
     actor: str
     invites: Invites | None = None
 
-    def carry_out(self, connection: sa.Connection, decisions: Sequence[Decision], now: float) -> None:
+    def carry_out(self, connection: sa.Connection, decisions: Sequence[Decision], now: float) -> list[str]:
+        """What went wrong with invitations."""
         ids = group_ids(connection, self.directory)
         there: list[str] = []
         for decision in decisions:
@@ -195,9 +196,13 @@ class Clerk:
                     there.append(user.id)
                 case Same(user=user):
                     there.append(user.id)
-        self._add([each.person for each in decisions if isinstance(each, Add)], connection, ids, now)
+        added = self._add([each.person for each in decisions if isinstance(each, Add)], connection, ids, now)
         if there:
             connection.execute(users.update().where(users.c.id.in_(there)).values(last_sync=now))
+        if self.invites is None or not added:
+            return []
+        refused = self.invites(connection, added, self.actor)
+        return [f"{username} is not invited: {why}" for username, why in refused]
 
     def disable(self, connection: sa.Connection, user: Stored, now: float) -> None:
         left = {"left_directory": sa.func.coalesce(users.c.left_directory, now)}
@@ -209,11 +214,11 @@ class Clerk:
 
     def _add(
         self, people: Sequence[Person], connection: sa.Connection, ids: Mapping[str, str], now: float
-    ) -> None:
-        """All at once: a first sync has many."""
+    ) -> list[str]:
+        """All at once: a first sync has many. Their IDs."""
         rows = [(new_id("DU"), person) for person in people]
         if not rows:
-            return
+            return []
         connection.execute(users.insert(), [self._row(user_id, person, now) for user_id, person in rows])
         _insert(connection, aliases, [
             {"name": name, "user_id": user_id, "position": at}
@@ -226,8 +231,7 @@ class Clerk:
         for user_id, person in rows:
             self._add_phones(connection, user_id, person.numbers or (), 0, now)
             self._note(connection, "user add", person.username, {"email": person.texts.get("email", "")})
-            if self.invites is not None and person.texts.get("email"):
-                self.invites(connection, user_id)
+        return [user_id for user_id, _person in rows]
 
     def _row(self, user_id: str, person: Person, now: float) -> dict[str, object]:
         return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,9 +76,12 @@ class Desk:
         )
         return sync.run(Order(directory, mode, "shell:test", **more))
 
-    def _invite(self, connection: sa.Connection, user_id: str) -> None:
-        query = sa.select(tables.users.c.username).where(tables.users.c.id == user_id)
-        self.invited.append(connection.execute(query).scalar_one())
+    def _invite(self, connection: sa.Connection, user_ids: Sequence[str], _actor: str) -> list[tuple[str, str]]:
+        """As the real one: who has no address can't be invited."""
+        query = sa.select(tables.users.c.username, tables.users.c.email).where(tables.users.c.id.in_(user_ids))
+        rows = connection.execute(query.order_by(tables.users.c.username)).all()
+        self.invited += [row.username for row in rows if row.email]
+        return [(row.username, "no mail address") for row in rows if not row.email]
 
     # ------------------------------------------------------------ what is stored
 

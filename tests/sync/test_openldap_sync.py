@@ -362,8 +362,8 @@ def test_one_user_is_synced_on_demand_renamed_too(desk: Desk, admin: Admin) -> N
 def test_new_users_with_mail_are_invited_if_wanted(desk: Desk, admin: Admin) -> None:
     group = admin.group("invited", admin.add("mail", mail="m@example.test"), admin.add("none"))
     add(desk, group_dns=(group,), sends_invitations=True)
-    desk.sync()
-    desk.sync()
+    assert desk.sync().counts.lines == ["none is not invited: no mail address"]
+    assert desk.sync().counts.lines == []
     assert desk.invited == ["mail"]
 
 

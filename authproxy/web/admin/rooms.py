@@ -11,6 +11,7 @@ from authproxy.secondfactor.mailroom import Mailroom
 from authproxy.secondfactor.office import Office
 from authproxy.secondfactor.phone_desk import PhoneDesk
 from authproxy.secondfactor.seeds import SeedBox
+from authproxy.secondfactor.sync_desk import SyncDesk
 from authproxy.secondfactor.webauthn import Ceremonies
 from authproxy.web.rates import Rates
 
@@ -32,3 +33,4 @@ class AdminRooms:
     warnings: Callable[[], list[str]] = list
     mail: Mailroom | None = None
     texts: Texts | None = None
+    syncs: SyncDesk | None = None
