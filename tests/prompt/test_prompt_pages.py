@@ -183,8 +183,12 @@ def test_a_verified_push_shows_its_number_here_and_not_on_the_phone(host: ApiHos
     page = visitor.choose("push:")
     assert page.title == "Enter this number on your phone"
     (number,) = re.findall(r"<output>(\d+)</output>", page.html)
-    shown = host.answer_push(PushStatus.APPROVED)
+    shown = host.answer_push(PushStatus.APPROVED, entered="0" * len(number))
     assert (shown["mode"], shown["answer"]) == ("number", number)
+    assert (visitor.wait().title, visitor.page.gone) == (CHOOSING, "")
+    page = visitor.choose("push:")
+    (number,) = re.findall(r"<output>(\d+)</output>", page.html)
+    host.answer_push(PushStatus.APPROVED, entered=number)
     visitor.wait()
     assert "duo_code" in visitor.page.query
 

@@ -156,13 +156,13 @@ class ApiHost:
             alice = tables.users.c.username == "alice"  # may have told of fraud
             connection.execute(tables.users.update().where(alice).values(status="active"))
 
-    def answer_push(self, status: PushStatus, patience: float = 20.0) -> dict[str, Any]:
-        """Waits for one and answers it; what it showed."""
+    def answer_push(self, status: PushStatus, patience: float = 20.0, entered: str = "") -> dict[str, Any]:
+        """Waits for one and answers it; what it showed. ``entered``: the number typed with it."""
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             with self.database.writing() as connection:
                 for push in pending_pushes(connection, time.time()):
-                    decide_push(connection, push.id, status, "test", time.time())
+                    decide_push(connection, push.id, status, "test", time.time(), entered)
                     shown = connection.execute(sa.select(tables.pushes).where(tables.pushes.c.id == push.id))
                     row = dict(shown.mappings().one())
                     break
