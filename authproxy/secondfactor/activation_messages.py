@@ -77,14 +77,16 @@ def activation_text(
     actor: str,
     address: str = "",
     seconds: int = DEFAULT_SECONDS,
+    message: str = _TEXT,
 ) -> Text:
-    """By SMS: what the caller gives to ``Texts.send`` once this is committed. Raises as ``send_activation``."""
+    """By SMS: what the caller gives to ``Texts.send`` once this is committed. ``message``: with ``{username}`` and
+    ``{link}`` where they stand. Raises as ``send_activation``."""
     if not phone.number or phone.type == "landline":
         raise BadValue("the phone has no number that takes messages")
     made = _made(connection, base_url, now, user, phone, seconds)
     _note(connection, actor, address, user, phone, made, "sms")
     to = Phone(phone.id, phone.name, phone.number, phone.extension, phone.type, phone.platform, phone.app)
-    body = _TEXT.format(username=user.username, link=made.url)
+    body = message.replace("{username}", user.username).replace("{link}", made.url)
     return Text(to, user.id, body, "activation", secrets=(made.url,))
 
 

@@ -23,6 +23,19 @@ def search_phones(connection: sa.Connection, window: Window, text: str = "") -> 
     return Listing(tuple(rows), total)
 
 
+def phones_of(
+    connection: sa.Connection, window: Window, number: str | None = None, extension: str | None = None
+) -> Listing[PhoneRow]:
+    """Of a number (E.164), of an extension, of both, or all. The oldest first."""
+    wanted = sa.and_(
+        phones.c.number == number if number is not None else sa.true(),
+        phones.c.extension == extension if extension is not None else sa.true(),
+    )
+    rows = read_phones(connection, lambda query: query.where(wanted).limit(window.limit).offset(window.offset))
+    total = connection.execute(sa.select(sa.func.count()).select_from(phones).where(wanted)).scalar_one()
+    return Listing(tuple(rows), total)
+
+
 def _has_text(text: str) -> sa.ColumnElement[bool]:
     owned = (
         sa.select(phone_users.c.phone_id)

@@ -171,6 +171,18 @@ def decide_push(
     return after_all(connection.execute(FIND, {"push_id": key}).scalar())
 
 
+def push_status(connection: sa.Connection, push_id: str, user_id: str, now: float) -> PushStatus | None:
+    """Of one that this user was asked. None: there is no such push."""
+    query = sa.select(pushes.c.status, pushes.c.expires).where(
+        pushes.c.id == push_id.strip().upper(), pushes.c.user_id == user_id
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    is_over = row.status == PushStatus.PENDING and row.expires <= now
+    return PushStatus.EXPIRED if is_over else PushStatus(row.status)
+
+
 def cancel_pushes(
     connection: sa.Connection, now: float, user_id: str | None = None, phone_id: str | None = None
 ) -> None:
