@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -16,16 +17,16 @@ from authproxy.messaging.mail_templates import one_line
 from authproxy.secondfactor.message_text import picture_name, pictured
 from authproxy.secondfactor.outbox import Outgoing
 
+_ADDRESS = re.compile(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+")
 _QUIET = 4  # modules around a code, ISO/IEC 18004 6.3.8
 
 
 def mime(mail: Outgoing, settings: MailSettings) -> EmailMessage:
     """The same bytes at every attempt, but for boundaries: a server that took it before may know it by its
     Message-ID. Raises ValueError for what is no address."""
-    recipient = one_line(mail.recipient)
-    message = EmailMessage(policy=SMTP if recipient.isascii() else SMTPUTF8)
+    message = EmailMessage(policy=SMTP if mail.recipient.isascii() else SMTPUTF8)
     message["From"] = _address(settings.sender, one_line(settings.sender_name))
-    message["To"] = _address(recipient)
+    message["To"] = _address(mail.recipient)
     message["Subject"] = one_line(mail.subject)
     message["Date"] = format_datetime(datetime.fromtimestamp(mail.at, UTC))
     message["Message-ID"] = f"<{mail.id}@{settings.sender.rpartition('@')[2]}>"
@@ -39,9 +40,10 @@ def mime(mail: Outgoing, settings: MailSettings) -> EmailMessage:
 
 
 def _address(text: str, name: str = "") -> Address:
-    user, _, domain = text.rpartition("@")
-    if not user or not domain:
+    """Nothing in it can be a second address, or another header."""
+    if not _ADDRESS.fullmatch(text) or not text.isprintable():
         raise ValueError(f"{text!r} is no mail address")
+    user, _, domain = text.rpartition("@")
     return Address(name, user, domain)
 
 
