@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from functools import cache
 
 from authproxy.secondfactor import admin_passwords, admin_totp, administrators, passcode
@@ -21,24 +22,23 @@ def hashed(password: str) -> str:
     return admin_passwords.hashed(password)
 
 
-def add(database: Database, email: str, role: Role = Role.OWNER, now: float = NOW) -> Administrator:
+def add(
+    database: Database, email: str, role: Role = Role.OWNER, now: float = NOW, seeds: SeedBox = SEEDS
+) -> Administrator:
     """Active, with :data:`PASSWORD` and an authenticator app. What the app shows: :func:`code_of`."""
     with database.writing() as connection:
         admin = administrators.add_administrator(connection, email, email.partition("@")[0].title(), role)
         admin_passwords.set_password(connection, admin, hashed(PASSWORD), now)
-        code = code_of(admin, now - 600)
-        assert admin_totp.take_offer(connection, SEEDS, admin, "of tests", code, now - 600)
+        code = code_of(admin, now - 600, seeds=seeds)
+        assert admin_totp.take_offer(connection, seeds, admin, "of tests", code, now - 600)
         admin = administrators.find_administrator(connection, admin.id)
         return administrators.change_administrator(connection, admin, {"status": "active"})
 
 
-def code_of(admin: Administrator, now: float, mark: str = "of tests") -> str:
-    seed = admin_totp.offer(SEEDS, admin, mark).secret
-    return shown_by(seed, now)
+def code_of(admin: Administrator, now: float, mark: str = "of tests", seeds: SeedBox = SEEDS) -> str:
+    return shown_by(admin_totp.offer(seeds, admin, mark).secret, now)
 
 
 def shown_by(secret: str, now: float) -> str:
     """``secret``: base32, as a page shows it to be typed into an app."""
-    import base64
-
-    return passcode.hotp(base64.b32decode(secret), int(now // 30))
+    return passcode.hotp(base64.b32decode(secret), passcode.step_at(now, 30))
