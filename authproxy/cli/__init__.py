@@ -26,6 +26,7 @@ COMMANDS = {
     "radtest": "send one login as an appliance would",
     "run": "the daemon in the foreground",
     "support": "a bundle for whoever is asked for help",
+    "sync": "users from directories",
     "telephony": "text messages and phone calls, and what they cost",
     "token": "hardware tokens",
     "top": "what the daemon is doing",
