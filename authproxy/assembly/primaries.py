@@ -100,6 +100,16 @@ class Primaries:
                 upstream, relay = self._upstream(client), self.pass_through(section)
                 return RadiusPrimary(upstream, relay, client.pw_codec, section.eap_identity)
 
+    def checks_passwords(self, name: str) -> Primary:
+        """The client section of that name, for passwords that no appliance has sent."""
+        match self._settings.clients[name]:
+            case AdClientSettings() as client:
+                return self._directory(client)
+            case RadiusClientSettings() as client:
+                return RadiusPrimary(self._upstream(client), PassThrough(self._dictionary), client.pw_codec)
+            case DuoOnlyClientSettings():
+                raise ValueError(f"[{name}] checks no passwords")
+
     def directory_of(self, section: LdapServerSettings) -> Directory:
         client = self._settings.clients[section.client]
         assert isinstance(client, AdClientSettings)

@@ -6,7 +6,15 @@ from authproxy.config.problems import Findings
 from authproxy.config.schema_web import TURNS_ON
 from authproxy.config.values import SectionValues
 
-_WITHOUT_USE = (*TURNS_ON, "interface", "trusted_proxies", "webpush_hosts", "geoip_file", "request_rate")
+_WITHOUT_USE = (
+    *TURNS_ON,
+    "interface",
+    "trusted_proxies",
+    "webpush_hosts",
+    "geoip_file",
+    "request_rate",
+    "portal_client",
+)
 
 
 def is_web_wanted(service: SectionValues) -> bool:

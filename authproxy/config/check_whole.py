@@ -20,6 +20,7 @@ _FITTING = {
     "ldap_server_auto": ("ad_client",),
     "radius_server_eap": ("ad_client", "radius_client"),
 }
+_CHECKS_PASSWORDS = ("ad_client", "radius_client")
 # These check no password, whatever ``client`` says.
 _WITHOUT_CLIENT = ("radius_server_duo_only",)
 
@@ -29,6 +30,9 @@ def check_whole(sections: Sequence[SectionValues], document: Document, findings:
     servers = [section for section in sections if section.type.role is Role.SERVER]
     for server in servers:
         _client_of(server, clients, document, findings)
+    for section in sections:
+        if section.name == "service":
+            _portal_client(section, clients, findings)
     if not servers:
         line = sections[0].line if sections else 1
         message = "no server section: nobody can log in through this configuration"
@@ -66,6 +70,18 @@ def _client_of(
         wanted = " or ".join(f"a section of type [{name}]" for name in fitting)
         message = f"[{client.name}] can't check passwords for this kind of server"
         findings.error(line, server.name, "client", message, wanted=wanted)
+
+
+def _portal_client(service: SectionValues, clients: Sequence[SectionValues], findings: Findings) -> None:
+    """Whoever checks the portal's passwords must check some."""
+    name = service.text("portal_client").lower()
+    fitting = [client.name for client in clients if client.type.name in _CHECKS_PASSWORDS]
+    if name and name not in fitting:
+        wanted = f"one of {', '.join(fitting)}" if fitting else "a client section such as [ad_client]"
+        message = f"[{printable(name)}] can't check passwords{hints.did_you_mean(hints.closest(name, fitting))}"
+        findings.error(
+            service.line_of("portal_client"), service.name, "portal_client", message, quoted(name), wanted
+        )
 
 
 def _unknown_client(

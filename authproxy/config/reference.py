@@ -64,6 +64,7 @@ _SAMPLES = {
     "caller_id": "+15555550100",
     "cipher_list": "ECDHE+AESGCM:ECDHE+CHACHA20",
     "client": "ad_client",
+    "portal_client": "ad_client",
     "client_ip": "192.0.2.0/24",
     "database": "postgresql://authproxy:PASSWORD@db.example.com/authproxy",
     "dictionary_dir": "/etc/freeradius/3.0",

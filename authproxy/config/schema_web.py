@@ -56,6 +56,12 @@ WEB = (
         default_note="none",
     ),
     Option(
+        "portal_client",
+        kind.TEXT,
+        "client section that checks passwords at the self-service portal",
+        default_note="none: the portal is reached from an application's prompt only",
+    ),
+    Option(
         "request_rate",
         kind.whole_number(0, 100_000),
         "requests a second that one address may make without a valid signature; ten times as many in a burst;"

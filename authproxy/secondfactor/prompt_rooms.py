@@ -13,6 +13,7 @@ from authproxy.secondfactor.applications import Applications
 from authproxy.secondfactor.embedded import Embedded
 from authproxy.secondfactor.office import Office
 from authproxy.secondfactor.outofband import OutOfBand
+from authproxy.secondfactor.portal_login import WithPortal
 from authproxy.secondfactor.prepared import PreparedPushes
 from authproxy.secondfactor.prompt_desk import PromptDesk
 from authproxy.secondfactor.prompt_keys import PromptKeys
@@ -47,7 +48,7 @@ def open_prompts(
         logins,
         prepared,
         PromptKeys(office, ceremonies, logins, ways),
-        applications,
+        WithPortal(applications),
         embedded.gateways.lines,
         time.time,
         embedded.links,

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from authproxy.web.portal import home, keys, phones
-from authproxy.web.portal.door import PortalDoor
+from authproxy.web.portal import home, keys, login, phones
+from authproxy.web.portal.door import Answer, PortalDoor
 from authproxy.web.portal.rooms import PortalRooms
-from authproxy.web.portal.visit import PortalVisit
 from authproxy.web.rates import Rates
 
-_PAGES: Final[tuple[tuple[str, str, Callable[[PortalVisit], Awaitable[Response]]], ...]] = (
+_PAGES: Final[tuple[tuple[str, str, Answer], ...]] = (
     ("GET", "/portal/", home.home),
     ("POST", "/portal/default", home.default),
     ("POST", "/portal/logout", home.logout),
@@ -29,10 +27,23 @@ _PAGES: Final[tuple[tuple[str, str, Callable[[PortalVisit], Awaitable[Response]]
     ("POST", "/portal/keys/{id}/delete", keys.delete),
 )
 
+_OPEN: Final[tuple[tuple[str, str, Answer], ...]] = (
+    ("GET", "/portal/login", login.show),
+    ("POST", "/portal/login", login.login),
+    ("GET", "/portal/from/{prompt}", login.from_prompt),
+    ("GET", "/portal/callback", login.callback),
+)
+
 
 def routes(rooms: PortalRooms, rates: Rates) -> list[Route]:
     async def bare(_request: object) -> Response:
         return RedirectResponse("/portal/", 308)
 
-    pages = [Route(path, PortalDoor(answer, rooms, rates), methods=[method]) for method, path, answer in _PAGES]
-    return [Route("/portal", bare, methods=["GET"]), *pages]
+    def page(method: str, path: str, answer: Answer, *, is_open: bool = False) -> Route:
+        return Route(path, PortalDoor(answer, rooms, rates, is_open), methods=[method])
+
+    return [
+        Route("/portal", bare, methods=["GET"]),
+        *(page(*listed) for listed in _PAGES),
+        *(page(*listed, is_open=True) for listed in _OPEN),
+    ]

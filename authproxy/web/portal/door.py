@@ -22,6 +22,7 @@ from authproxy.web.rates import Rates
 from authproxy.web.source import bucket
 
 LOGIN = "/portal/login"
+Answer = Callable[[PortalVisit], Awaitable[Response]]
 
 _log = Logger()
 
@@ -31,7 +32,7 @@ class PortalDoor:
     """One page as Starlette calls it. ``answer``: a Twisted coroutine. ``is_open``: for people without a session
     too."""
 
-    answer: Callable[[PortalVisit], Awaitable[Response]]
+    answer: Answer
     rooms: PortalRooms
     rates: Rates
     is_open: bool = False
