@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from authproxy.messaging.postman import Postman
     from authproxy.secondfactor.admin_notices import AdminNotices
     from authproxy.secondfactor.phone_bus import PhoneBus
+    from authproxy.secondfactor.portal_login import ChecksPassword
     from authproxy.secondfactor.sync_desk import SyncDesk
     from authproxy.web.front import Front
 
@@ -249,6 +250,7 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
     """The APIs. Stopped before what they use: first the listener, then the logins that go on by themselves."""
     # half a second of imports that many daemons don't need
     from authproxy.secondfactor.phone_rooms import PhoneRooms
+    from authproxy.secondfactor.portal_login import PortalLogin
     from authproxy.secondfactor.prompt_rooms import open_prompts
     from authproxy.secondfactor.webauthn import Ceremonies
     from authproxy.web.admin.rooms import AdminRooms
@@ -277,10 +279,12 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
         texts=outside.texts,
         syncs=service.syncs,
     )
-    normalization = settings.service.username_normalization
-    portal = PortalRooms(office, ceremonies, web.base_url, normalization, time.time)
     applications = embedded.applications()
     prompts = open_prompts(embedded, office, ceremonies, applications, web.base_url, service.log_of_api, reactor)
+    passwords = _portal_passwords(web, service)
+    portal_login = PortalLogin(office, prompts, passwords, web.base_url, time.time)
+    attempts = Rates(min(1.0, web.request_rate), time.monotonic)
+    portal = PortalRooms(office, ceremonies, web.base_url, time.time, portal_login, attempts)
     service.closers.append(office.close)
     front = open_front(
         web,
@@ -301,6 +305,15 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
     service.bus = phones.bus
     service.closers += [transactions.stop, prompts.stop, front.stop, phones.bus.close]
     return front
+
+
+def _portal_passwords(web: WebSettings, service: Service) -> ChecksPassword | None:
+    from authproxy.assembly.portal_passwords import PortalPasswords
+
+    if not web.portal_client:
+        return None
+    reactor = service.ground.reactor
+    return PortalPasswords(lambda: service.assembly.primaries.checks_passwords(web.portal_client), reactor.seconds)
 
 
 # ---------------------------------------------------------------- who speaks to people
