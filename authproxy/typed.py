@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from authproxy.model import AUTO, Choice, Factor, Passcode, Typed
 
 _SHORTEST_CODE, _LONGEST_CODE = 6, 10
-_YUBIKEY_LENGTH = 44
+_SHORTEST_OTP, _LONGEST_OTP = 32, 48
 _MODHEX = frozenset("cbdefghijklnrtuv")
 _NAMES = {"push": Factor.PUSH, "phone": Factor.PHONE, "sms": Factor.SMS}
 _MOST_DEVICES = 99
@@ -20,7 +20,7 @@ def read_factor(text: str) -> Typed | None:
     """``push``, ``phone2``, ``sms``, ``auto`` or a passcode; None when it is none of these.
 
     A passcode is 6 to 10 ASCII digits (phones show them in groups, so blanks inside are dropped) or the
-    44 modhex characters of a YubiKey.
+    32 to 48 modhex characters of a YubiKey, an even number.
     """
     word = text.strip().lower()
     if word == "auto":
@@ -42,7 +42,8 @@ def _code(word: str) -> Passcode | None:
     code = word.replace(" ", "")
     if code.isascii() and code.isdigit() and _SHORTEST_CODE <= len(code) <= _LONGEST_CODE:
         return Passcode(code)
-    if len(code) == _YUBIKEY_LENGTH and _MODHEX.issuperset(code):
+    is_otp_long = _SHORTEST_OTP <= len(code) <= _LONGEST_OTP and len(code) % 2 == 0
+    if is_otp_long and _MODHEX.issuperset(code):
         return Passcode(code)
     return None
 

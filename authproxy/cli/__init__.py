@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 
 import click
 
@@ -18,6 +19,7 @@ COMMANDS = {
     "debug": "some logins in detail",
     "demo": "real RADIUS logins on loopback with a built-in directory",
     "device": "devices and one-time code generators",
+    "import": "users or hardware tokens from a file",
     "explain": "the trail of recent logins",
     "passwd": "store secrets encrypted",
     "phone": "phones of users",
@@ -43,13 +45,18 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"authproxy.cli.{cmd_name.replace('-', '_')}").command
+        command = importlib.import_module(f"authproxy.cli.{_module(cmd_name)}").command
         assert isinstance(command, click.Command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(sorted(COMMANDS.items()))
+
+
+def _module(name: str) -> str:
+    word = name.replace("-", "_")
+    return f"{word}_" if keyword.iskeyword(word) else word
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -7,14 +7,19 @@ from pathlib import Path
 
 import click
 
+from authproxy.cli.amounts import counted
 from authproxy.cli.context import Shell, Shown, service_command
 from authproxy.cli.moments import iso
-from authproxy.cli.rowfile import FILE, read_rows, refuse
+from authproxy.cli.rowfile import FILE, read_bytes, read_key, read_line, read_rows, refuse
 from authproxy.secondfactor import token_rows, tokens
 from authproxy.secondfactor.audit import note, shell_actor
+from authproxy.secondfactor.refusals import BadValue
+from authproxy.secondfactor.rows import BadRow
+from authproxy.secondfactor.token_rows import NewToken
 from authproxy.secondfactor.tokens import Token, find_token
 from authproxy.secondfactor.users import find_user
 
+_PSKC = (".pskc", ".xml")
 _type = click.option(
     "--type", "type_", type=click.Choice([*token_rows.TYPES]), help="where several types have this serial"
 )
@@ -24,31 +29,48 @@ _type = click.option(
 def command() -> None:
     """Hardware tokens, known by their serials.
 
-    Types: h6 and h8 are counter-based (HOTP), t6 and t8 time-based (TOTP), with codes of 6 or 8 digits.
+    Types: h6 and h8 are counter-based (HOTP), t6 and t8 time-based (TOTP), with codes of 6 or 8 digits; yk are
+    YubiKeys in Yubico's own mode.
     """
 
 
 @command.command("import")
 @click.argument("file", type=FILE)
+@click.option("--key-file", type=FILE, help="the key of an encrypted PSKC file, in hexadecimal")
+@click.option("--passphrase-file", type=FILE, help="its passphrase, on the first line")
 @service_command
-def import_(shell: Shell, file: Path) -> None:
-    """Import tokens from a .csv file or a .yaml list: serial, type, secret, counter, step, username.
+def import_(shell: Shell, file: Path, key_file: Path | None, passphrase_file: Path | None) -> None:
+    """Import tokens from a .csv file or a .yaml list: serial, type, secret, counter, step, username; or from PSKC.
 
-    The last three may be missing. All rows or none: bad ones are reported by line.
+    The last three may be missing. All rows or none: bad ones are reported by line. A YubiKey (yk) has private_id
+    and aes_key instead of a secret. A file that ends in .pskc or .xml is PSKC (RFC 6030).
 
     A secret is hexadecimal if all of it is hexadecimal digits and their number is even, else base32. A column
     secret_hex or secret_base32 instead, or hex: or base32: before the secret, says which.
     """
-    rows, unreadable = read_rows(file, token_rows.COLUMNS)
-    new, wrong = token_rows.read_tokens(rows)
+    new, unreadable = _read(file, key_file, passphrase_file)
     with shell.writing() as connection:
-        bad = [*unreadable, *wrong, *tokens.obstacles(connection, new, shell.mode)]
+        bad = [*unreadable, *tokens.obstacles(connection, new, shell.mode)]
         if not bad:
             tokens.import_tokens(connection, new, shell.seeds(), shell.mode)
             note(connection, shell_actor(), "token import", file.name, {"tokens": len(new)})
     if bad:
         refuse(shell, file, bad)
-    shell.show({"imported": len(new)}, f"imported {len(new)} tokens")
+    shell.show({"imported": len(new)}, f"imported {counted(len(new), 'token')}")
+
+
+def _read(file: Path, key_file: Path | None, passphrase_file: Path | None) -> tuple[list[NewToken], list[BadRow]]:
+    if file.suffix.lower() not in _PSKC:
+        if key_file is not None or passphrase_file is not None:
+            raise BadValue("--key-file and --passphrase-file are for PSKC: a .pskc or .xml file")
+        rows, unreadable = read_rows(file, token_rows.COLUMNS)
+        new, wrong = token_rows.read_tokens(rows)
+        return new, [*unreadable, *wrong]
+    from authproxy.secondfactor.pskc_import import LARGEST, Opening, read_pskc  # a library that few commands need
+
+    key = read_key(read_line(key_file)) if key_file else None
+    passphrase = read_line(passphrase_file) if passphrase_file else None
+    return read_pskc(read_bytes(file, LARGEST), Opening(key, passphrase))
 
 
 @command.command("list")
@@ -158,4 +180,4 @@ def _named(token: Token) -> Shown:
 
 
 def _place(token: Token) -> Shown:
-    return {"counter": token.counter} if token.kind == "hotp" else {"drift_seconds": token.drift * token.step}
+    return {"counter": token.counter} if token.kind != "totp" else {"drift_seconds": token.drift * token.step}

@@ -16,12 +16,19 @@ from typing import Final
 from authproxy.secondfactor.devices import check_step
 from authproxy.secondfactor.refusals import BadValue
 from authproxy.secondfactor.rows import BadRow, Columns, Row
+from authproxy.secondfactor.yubikey import AES_KEY, PRIVATE_ID
 
 COLUMNS: Final = Columns(
-    required=(("serial",), ("type",), ("secret", "secret_hex", "secret_base32")),
-    optional=("counter", "step", "username"),
+    required=(("serial",), ("type",), ("secret", "secret_hex", "secret_base32", "aes_key")),
+    optional=("counter", "step", "username", "private_id"),
 )
-TYPES: Final = {"h6": ("hotp", 6), "h8": ("hotp", 8), "t6": ("totp", 6), "t8": ("totp", 8)}
+TYPES: Final = {
+    "h6": ("hotp", 6),
+    "h8": ("hotp", 8),
+    "t6": ("totp", 6),
+    "t8": ("totp", 8),
+    "yk": ("yubikey", 0),
+}
 """What it makes, and of how many digits."""
 
 _LONGEST_SERIAL = 128
@@ -33,7 +40,8 @@ _HEX = re.compile(r"(?:[0-9a-f]{2})+", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """``counter``: the first that may be accepted; ``step`` in seconds; ``username`` as written, or empty."""
+    """``counter``: the first that may be accepted; ``step`` in seconds; ``username`` as written, or empty.
+    ``algorithm``: sha1, sha256 or sha512."""
 
     line: int
     serial: str
@@ -43,6 +51,7 @@ class NewToken:
     counter: int
     step: int
     username: str
+    algorithm: str = "sha1"
 
 
 def read_tokens(rows: Iterable[Row]) -> tuple[list[NewToken], list[BadRow]]:
@@ -59,6 +68,13 @@ def read_tokens(rows: Iterable[Row]) -> tuple[list[NewToken], list[BadRow]]:
 
 def _read_token(line: int, row: Mapping[str, str]) -> NewToken:
     kind, digits = _read_type(row["type"])
+    if kind == "yubikey":
+        return NewToken(
+            line, checked_serial(row["serial"]), kind, digits, _yubikey_seed(row), 0, _DEFAULT_STEP,
+            row.get("username", ""),
+        )  # fmt: skip
+    if row.get("private_id"):
+        raise BadValue("only a YubiKey (type yk) has a private_id")
     counter = _read_number("counter", row.get("counter") or "0", _LARGEST_COUNTER)
     if counter and kind == "totp":
         raise BadValue("a time-based token has no counter")
@@ -67,6 +83,16 @@ def _read_token(line: int, row: Mapping[str, str]) -> NewToken:
     return NewToken(
         line, checked_serial(row["serial"]), kind, digits, _find_seed(row), counter, step, row.get("username", "")
     )
+
+
+def checked_row(token: NewToken) -> NewToken:
+    """What another kind of file says, held to the same rules. Raises BadValue."""
+    checked_serial(token.serial)
+    check_step(token.step)
+    _check_length(token.seed)
+    if not 0 <= token.counter <= _LARGEST_COUNTER:
+        raise BadValue(f"the counter is no number from 0 to {_LARGEST_COUNTER}")
+    return token
 
 
 def checked_serial(serial: str) -> str:
@@ -93,11 +119,13 @@ def _read_number(name: str, digits: str, largest: int) -> int:
 
 
 def _find_seed(row: Mapping[str, str]) -> bytes:
+    if row.get("aes_key"):
+        raise BadValue("only a YubiKey (type yk) has an aes_key")
     if "secret_hex" in row:
         return _read_seed(row["secret_hex"], _from_hex)
     if "secret_base32" in row:
         return _read_seed(row["secret_base32"], _from_base32)
-    return read_secret(row["secret"])
+    return read_secret(row.get("secret", ""))
 
 
 def read_secret(text: str) -> bytes:
@@ -115,9 +143,26 @@ def _read_seed(text: str, decode: Callable[[str], bytes]) -> bytes:
     if not packed:
         raise BadValue("there is no secret")
     seed = decode(packed)
+    _check_length(seed)
+    return seed
+
+
+def _check_length(seed: bytes) -> None:
     if not _SHORTEST_SEED <= len(seed) <= _LONGEST_SEED:
         raise BadValue(f"a secret of {len(seed)} bytes; wanted {_SHORTEST_SEED} to {_LONGEST_SEED}")
-    return seed
+
+
+def _yubikey_seed(row: Mapping[str, str]) -> bytes:
+    """Private ID and AES key, both hexadecimal."""
+    key = row.get("aes_key") or row.get("secret_hex") or row.get("secret") or ""
+    return _hex_of("private_id", row.get("private_id", ""), PRIVATE_ID) + _hex_of("aes_key", key, AES_KEY)
+
+
+def _hex_of(name: str, text: str, length: int) -> bytes:
+    packed = re.sub(r"[\s-]", "", text.removeprefix("hex:"))
+    if len(packed) != 2 * length or not _HEX.fullmatch(packed):
+        raise BadValue(f"the {name} of a YubiKey is {2 * length} hexadecimal digits")
+    return bytes.fromhex(packed)
 
 
 def _from_hex(packed: str) -> bytes:

@@ -25,14 +25,14 @@ from authproxy.store.tables import device_users, devices, users
 
 RESYNC_CODES: Final = 1000  # how far ahead a counter is looked for
 RESYNC_SECONDS: Final = 86_400  # how far off a clock is looked for, either way
+_IN_WORDS: Final = {2: "two", 3: "three"}
 _TYPE_OF: Final = {made: name for name, made in TYPES.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """``counter``: the next that may be accepted (HOTP); ``drift``: steps that the clock is ahead (TOTP).
-
-    ``users`` by name. Times in epoch seconds.
+    """``counter``: the next that may be accepted (HOTP; of a YubiKey session * 256 + use). ``drift``: steps that
+    the clock is ahead (TOTP). ``users`` by name. Times in epoch seconds.
     """
 
     id: str
@@ -45,12 +45,13 @@ class Token:
     drift: int
     created: float
     last_used: float | None
+    algorithm: str
     seed: bytes = field(repr=False)
     users: tuple[str, ...] = ()
 
     @property
     def type(self) -> str:
-        """``h6``, ``h8``, ``t6`` or ``t8``."""
+        """``h6``, ``h8``, ``t6``, ``t8`` or ``yk``."""
         return _TYPE_OF[self.kind, self.digits]
 
 
@@ -74,6 +75,14 @@ def read_tokens(connection: sa.Connection, narrowed: Callable[[sa.Select[Any]], 
         for token_id, username in connection.execute(named):
             owners.setdefault(token_id, []).append(username)
     return [_token(row, owners.get(row.id, ())) for row in rows]
+
+
+def kind_of(type_: str) -> tuple[str, int]:
+    """What a token of type ``h6`` makes, and of how many digits. Raises BadValue."""
+    found = TYPES.get(type_.strip().lower())
+    if found is None:
+        raise BadValue(f"{type_[:20]!r} is no type of token; wanted {', '.join(TYPES)}")
+    return found
 
 
 def some_tokens(connection: sa.Connection, ids: Sequence[str]) -> list[Token]:
@@ -191,6 +200,7 @@ def _row(token: NewToken, seeds: SeedBox, now: float) -> dict[str, str | int | f
         "serial": token.serial,
         "digits": token.digits,
         "step": token.step,
+        "algorithm": token.algorithm,
         "seed": seeds.encrypt(token_id, token.seed),
         "counter": token.counter,
         "created": now,
@@ -224,25 +234,27 @@ def _of_strangers(connection: sa.Connection, tokens: Sequence[NewToken], mode: s
 
 
 def resync_token(
-    connection: sa.Connection, token: Token, codes: tuple[str, str], seeds: SeedBox, now: float
+    connection: sa.Connection, token: Token, codes: Sequence[str], seeds: SeedBox, now: float
 ) -> Token:
     """Finds where a token is by two codes that it showed one after the other; both are used up by that.
 
     ``now``: epoch seconds, while the second code is shown. Raises BadValue, NotDone, SecretError.
     """
-    one, two = ("".join(code.split()) for code in codes)
-    if not all(passcode.is_code(code) and len(code) == token.digits for code in (one, two)):
-        raise BadValue(f"two codes of {token.digits} digits are wanted")
+    if token.kind == "yubikey":
+        raise BadValue(f"token {token.serial} is a YubiKey: it can't run away")
+    shown = ["".join(code.split()) for code in codes]
+    if not all(passcode.is_code(code) and len(code) == token.digits for code in shown):
+        raise BadValue(f"{_IN_WORDS.get(len(shown), len(shown))} codes of {token.digits} digits are wanted")
     seed = seeds.decrypt(token.id, token.seed)
     if token.kind == "hotp":
-        _resync_counter(connection, token, seed, (one, two))
+        _resync_counter(connection, token, seed, shown)
     else:
-        _resync_clock(connection, token, seed, (one, two), now)
+        _resync_clock(connection, token, seed, shown, now)
     return find_token(connection, token.serial, token.type)
 
 
-def _resync_counter(connection: sa.Connection, token: Token, seed: bytes, codes: tuple[str, str]) -> None:
-    found = passcode.resynchronize(seed, codes, token.counter, token.digits, count=RESYNC_CODES)
+def _resync_counter(connection: sa.Connection, token: Token, seed: bytes, codes: Sequence[str]) -> None:
+    found = passcode.resynchronize(seed, codes, token.counter, token.digits, token.algorithm, RESYNC_CODES)
     if found is None:
         raise NotDone(
             f"these are no two successive codes among the next {RESYNC_CODES} of token {token.serial}; "
@@ -251,13 +263,12 @@ def _resync_counter(connection: sa.Connection, token: Token, seed: bytes, codes:
     connection.execute(devices.update().where(devices.c.id == token.id).values(counter=found + 1))
 
 
-def _resync_clock(
-    connection: sa.Connection, token: Token, seed: bytes, codes: tuple[str, str], now: float
-) -> None:
+def _resync_clock(connection: sa.Connection, token: Token, seed: bytes, codes: Sequence[str], now: float) -> None:
     today = passcode.step_at(now, token.step)
     reach = RESYNC_SECONDS // token.step
     first = max(today - reach, 0 if token.last_step is None else token.last_step + 1)
-    found = passcode.resynchronize(seed, codes, first, token.digits, count=today + reach - first + 1)
+    count = today + reach - first + 1
+    found = passcode.resynchronize(seed, codes, first, token.digits, token.algorithm, count)
     if found is None:
         raise NotDone(
             f"these are no two successive codes of token {token.serial} within {RESYNC_SECONDS // 3600} hours of "

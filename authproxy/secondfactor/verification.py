@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from authproxy.errors import SecretError
-from authproxy.secondfactor import passcode, sms_codes
+from authproxy.secondfactor import passcode, sms_codes, yubikey
 from authproxy.secondfactor.account import Account, Device
 from authproxy.secondfactor.policy_sections import BYPASS_CODE, HARDWARE_TOKEN, PASSCODE, SMS
 from authproxy.secondfactor.sms_codes import SmsFinding
@@ -113,9 +113,12 @@ def verify(connection: Connection, account: Account, attempt: Attempt, seals: Se
     """Tries the code on every device of the user, then as a bypass code."""
     used: Used | None = None
     broken = ""
-    is_token_code = passcode.is_code(attempt.code)
+    is_otp = yubikey.is_otp(attempt.code)
+    is_token_code = is_otp or passcode.is_code(attempt.code)
     if is_token_code and attempt.tokens:
         for device in account.devices:
+            if (device.kind == "yubikey") != is_otp:
+                continue
             if not attempt.counts(HARDWARE_TOKEN if device.origin == "hardware" else PASSCODE):
                 continue
             try:
@@ -146,6 +149,8 @@ def verify(connection: Connection, account: Account, attempt: Attempt, seals: Se
 def _try_device(connection: Connection, device: Device, seed: bytes, attempt: Attempt) -> Right | Used | None:
     if device.kind == "totp":
         return _try_totp(connection, device, seed, attempt)
+    if device.kind == "yubikey":
+        return _try_yubikey(connection, device, seed, attempt)
     return _try_hotp(connection, device, seed, attempt)
 
 
@@ -171,14 +176,26 @@ def _try_hotp(connection: Connection, device: Device, seed: bytes, attempt: Atte
             seed, attempt.code, first, device.counter - first, device.digits, device.algorithm
         )
         return None if back is None else Used(f"{device.label}: this code, or a later one, was already used")
-    row: Parameters = {"device_id": device.id, "used": counter, "following": counter + 1, "now": attempt.now}
+    return _use_counter(connection, device, counter, attempt.now)
+
+
+def _try_yubikey(connection: Connection, device: Device, seed: bytes, attempt: Attempt) -> Right | Used | None:
+    counter = yubikey.counter_of(attempt.code, seed)
+    return None if counter is None else _use_counter(connection, device, counter, attempt.now)
+
+
+def _use_counter(connection: Connection, device: Device, counter: int, now: float) -> Right | Used:
+    row: Parameters = {"device_id": device.id, "used": counter, "following": counter + 1, "now": now}
     if connection.execute(_USE_COUNTER, row).rowcount != 1:
         return Used(f"{device.label}: this code, or a later one, was already used")
     return _right(device)
 
 
 def _right(device: Device) -> Right:
-    return Right("hardware token" if device.origin == "hardware" else "passcode", device.label)
+    """A token is told by its serial alone: that it is one stands before it."""
+    if device.origin == "hardware":
+        return Right("hardware token", device.name or device.serial or device.id)
+    return Right("passcode", device.label)
 
 
 def _try_sms(
@@ -223,6 +240,8 @@ def _explain(account: Account, attempt: Attempt, seals: Seals) -> str:
 
 def _near_misses(account: Account, attempt: Attempt, seals: Seals) -> Iterator[str]:
     for device in account.devices:
+        if device.kind == "yubikey":  # its codes are counted from any point on: there is no near miss
+            continue
         try:
             seed = seals.decrypt(device.id, device.seed)
         except SecretError:

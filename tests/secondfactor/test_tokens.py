@@ -59,9 +59,9 @@ def timed(step: int) -> str:
 @pytest_twisted.ensureDeferred
 async def test_imported_tokens_let_their_user_in(service: LocalService) -> None:
     bring(service, HOTP, TOTP)
-    assert await enter(service, hotp(SEED, 5)) == Allowed("hardware token", device="token 100")
+    assert await enter(service, hotp(SEED, 5)) == Allowed("hardware token", device="100")
     assert refused(await enter(service, hotp(SEED, 4)), Reason.REUSED_PASSCODE)
-    assert await enter(service, timed(TODAY)) == Allowed("hardware token", device="token 100")
+    assert await enter(service, timed(TODAY)) == Allowed("hardware token", device="100")
     assert refused(await enter(service, hotp(SEED, 6), "bob"), Reason.BAD_PASSCODE)
 
 
