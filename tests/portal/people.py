@@ -25,8 +25,9 @@ class Portal:
 
     @classmethod
     @contextmanager
-    def running(cls, directory: Path) -> Iterator[Portal]:
-        made = cls(ApiHost.make(directory))
+    def running(cls, directory: Path, more: str = "") -> Iterator[Portal]:
+        """``more``: lines for ``[service]``."""
+        made = cls(ApiHost.make(directory, more))
         made.host.daemon.start()
         try:
             yield made
