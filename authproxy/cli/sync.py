@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from authproxy.cli.context import Command, Shell, Shown, service_command
 from authproxy.cli.moments import iso
 from authproxy.config.settings import AdClientSettings
+from authproxy.errors import AuthproxyError
 from authproxy.model import JsonValue
 from authproxy.secondfactor import directories, sync_runs
 from authproxy.secondfactor.audit import note, shell_actor
@@ -249,26 +250,26 @@ def _look_up(name: str) -> Any:
     from twisted.internet import asyncioreactor
     from twisted.internet.defer import Deferred
     from twisted.internet.main import installReactor
-    from twisted.python.failure import Failure
 
     from authproxy.ldap.discovery import Found, system_lookup
 
     reactor = asyncioreactor.AsyncioSelectorReactor()
     installReactor(reactor)  # type: ignore[no-untyped-call]
-    results: list[Found | Failure] = []
+    results: list[Found | AuthproxyError] = []
 
-    async def ask() -> Found:
-        return await system_lookup(reactor)(name)
+    async def ask() -> None:
+        try:
+            results.append(await system_lookup(reactor)(name))
+        except AuthproxyError as error:
+            results.append(error)
+        finally:
+            reactor.stop()  # type: ignore[no-untyped-call]
 
-    def end(result: Found | Failure) -> None:
-        results.append(result)
-        reactor.stop()  # type: ignore[no-untyped-call]
-
-    reactor.callWhenRunning(lambda: Deferred.fromCoroutine(ask()).addBoth(end))
+    reactor.callWhenRunning(lambda: Deferred.fromCoroutine(ask()))
     reactor.run()  # type: ignore[no-untyped-call]
     result = results[0]
-    if isinstance(result, Failure):
-        raise result.value
+    if isinstance(result, AuthproxyError):
+        raise result
     return result.records
 
 

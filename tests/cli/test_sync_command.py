@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from authproxy.secondfactor.roster import FIELDS
+from tests.cli.commands_page import documented_keys, keys
 from tests.cli.console import SEED_KEY, Console
 from tests.peers.slapd import PEOPLE, VPN, Slapd
 
@@ -86,6 +88,20 @@ def test_a_directory_from_its_first_day_to_its_last(shell: Console) -> None:
     ]  # fmt: skip
 
 
+def test_the_keys_on_the_page_are_those_that_are_printed(shell: Console) -> None:
+    runs = {
+        "add": ["office", "--kind", "openldap"],
+        "run": ["office"],
+        "show": ["office"],
+        "list": [],
+        "status": ["office"],
+        "change": ["office", "--disable"],
+        "remove": ["office"],
+    }
+    printed = {name: keys(shell.json("sync", name, *arguments)) for name, arguments in runs.items()}
+    assert printed == {name: documented_keys(f"sync {name}") for name in runs}
+
+
 def test_one_user_on_demand(shell: Console) -> None:
     shell.run("sync", "add", "office", "--kind", "openldap")
     assert shell.run("sync", "run", "office", "--user", "user0002") == "user sync of office: 1 read, 1 added\n"
@@ -105,11 +121,7 @@ def test_a_sync_that_would_disable_too_many_is_refused_until_it_is_accepted(shel
     ("options", "problem"),
     [
         (["--client", "radius_client"], "the configuration has no section [radius_client] that is an ad_client"),
-        (
-            ["--attribute", "shoe=size"],
-            "'shoe' can't be taken from a directory; wanted "
-            "username, email, realname, firstname, lastname, phone, notes, aliases",
-        ),
+        (["--attribute", "shoe=size"], f"'shoe' can't be taken from a directory; wanted {', '.join(FIELDS)}"),
         (["--attribute", "email"], "'email' is no mapping; wanted FIELD=NAME, as in email=mail"),
         (["--attribute", "email=ma il"], "'ma il' is no name of an attribute"),
         (["--attribute", "email=a,b"], "email has one attribute only"),
