@@ -34,8 +34,8 @@ _ALWAYS: Final = (BYPASS_CODE,)
 @dataclass(frozen=True, slots=True)
 class ApiPolicy:
     """Keys of the JSON: ``username_normalization`` (simple, none), ``new_user_policy`` (deny, allow, enroll),
-    ``factors`` (a list), ``remember_days`` and ``verified_push`` (true: clients that can show a number must have
-    it typed on the phone). All but the first are a layer among the policies, ``own``; ``effective`` is what all of
+    ``factors`` (a list), ``remember_days``, ``user_verification`` (of security keys) and ``verified_push`` (true:
+    clients that can show a number must have it typed on the phone). All but the first are a layer among the policies, ``own``; ``effective`` is what all of
     them come to."""
 
     username_normalization: str
@@ -66,7 +66,11 @@ class ApiPolicy:
         return is_wanted(self.effective)
 
 
-_SECTION_OF: Final = {"new_user_policy": "new_user", "remember_days": "remembered_devices"}
+_SECTION_OF: Final = {
+    "new_user_policy": "new_user",
+    "remember_days": "remembered_devices",
+    "user_verification": "security_keys",
+}
 
 
 def own_layer(application: str, policy: Mapping[str, object]) -> Layer | None:
@@ -91,6 +95,8 @@ def _section_of(name: str, value: object) -> dict[str, object] | None:
             return {"behavior": behavior}
         case "verified_push", bool(is_wanted):
             return {"is_wanted": is_wanted}
+        case "security_keys", str(verification):
+            return {"user_verification": verification}
         case "remembered_devices", int(days):
             return {"days": min(max(days, 0), 365)}
         case "factors", [_, *_] as names:

@@ -20,6 +20,7 @@ from authproxy.secondfactor.policy_sections import (
     RememberedDevices,
     Section,
     Sections,
+    SecurityKeys,
     SelfService,
     TrustedNetworks,
     UserLocation,
@@ -63,6 +64,7 @@ class Effective:
     factors: Factors
     verified_push: VerifiedPush
     remembered_devices: RememberedDevices
+    security_keys: SecurityKeys
     trusted_networks: TrustedNetworks
     user_location: UserLocation
     self_service: SelfService
@@ -98,6 +100,7 @@ def _effective(values: Mapping[str, Any], decided: Mapping[str, Layer]) -> Effec
         Factors.of(values["factors"]),
         VerifiedPush(**values["verified_push"]),
         RememberedDevices(**values["remembered_devices"]),
+        SecurityKeys(**values["security_keys"]),
         TrustedNetworks.of(values["trusted_networks"]),
         UserLocation(**values["user_location"]),
         SelfService(**values["self_service"]),

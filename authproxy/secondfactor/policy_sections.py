@@ -57,6 +57,13 @@ SECTIONS: Final[Mapping[str, Mapping[str, Field]]] = MappingProxyType(
                 Word(("application", "all")), "application", "for the one application, or for all that remember"
             ),
         },
+        "security_keys": {
+            "user_verification": Field(
+                Word(("preferred", "required", "discouraged")),
+                "preferred",
+                "whether a key makes sure who touches it, by PIN, finger or face",
+            )
+        },
         "trusted_networks": {
             "networks": Field(Networks(), [], "whence no second factor is asked"),
             "require_enrollment": Field(Flag(), True, "users without a device must enroll there, too"),
@@ -178,6 +185,11 @@ class UserLocation:
         if self.unknown != "auto":
             return self.unknown
         return "deny" if self.others == "deny" else "require"
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityKeys:
+    user_verification: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Final
 from authproxy.model import JsonValue, LoginRecord
 from authproxy.secondfactor.admission import BYPASS_STATUS, NOT_ENROLLED
 from authproxy.secondfactor.authapi import Application
+from authproxy.secondfactor.policy_gate import BY_POLICY, TRUSTED_NETWORK
 from authproxy.secondfactor.prompt_stages import Browser, PromptRequest
 
 SECURITY_KEY: Final = "security key"
@@ -27,6 +28,8 @@ _FACTORS: Final = {
     REMEMBERED_DEVICE: ("remembered_device", "remembered_device"),
     BYPASS_STATUS: ("not_available", "bypass_user"),
     NOT_ENROLLED: ("not_available", "allow_unenrolled_user"),
+    TRUSTED_NETWORK: ("not_available", "trusted_network"),
+    BY_POLICY: ("not_available", "bypass_user"),
 }
 _BROWSERS: Final = (
     ("Edge", re.compile(r"Edg(?:e|A|iOS)?/([\d.]+)")),

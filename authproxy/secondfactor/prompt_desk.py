@@ -8,63 +8,61 @@ session until the browser has gone back to the application with a code. There is
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from hashlib import sha256
+from dataclasses import dataclass
 from typing import Final, Protocol
-from urllib.parse import urlencode, urlsplit, urlunsplit
 
-import sqlalchemy as sa
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.logger import Logger
-
-from authproxy.errors import StoreUnavailable
 from authproxy.model import Allowed, Factor, JsonValue, LoginRecord, Reason, Refused
 from authproxy.secondfactor import api_words, enroll_api
-from authproxy.secondfactor.api_logins import ApiLogins, Origin, Ready
+from authproxy.secondfactor.api_logins import ApiLogins, Origin
 from authproxy.secondfactor.api_users import ApiUser
-from authproxy.secondfactor.authapi import Application, AuthCall, BadParameter, Progress, Who
-from authproxy.secondfactor.authorization_codes import Grant, issue_code
+from authproxy.secondfactor.authapi import Application, AuthCall, Progress, Who
 from authproxy.secondfactor.enroll_api import EnrollApi
 from authproxy.secondfactor.enroll_links import VALID_SECONDS, EnrollLinks
 from authproxy.secondfactor.known import Known
 from authproxy.secondfactor.office import Office
-from authproxy.secondfactor.prepared import PreparedPushes
-from authproxy.secondfactor.prompt_attempts import Attempt, Attempts
-from authproxy.secondfactor.prompt_claims import REMEMBERED_DEVICE, Person, claims_of
+from authproxy.secondfactor.prompt_attempts import Attempt
+from authproxy.secondfactor.prompt_claims import REMEMBERED_DEVICE
 from authproxy.secondfactor.prompt_keys import PromptKeys
+from authproxy.secondfactor.prompt_leaving import Leaving
 from authproxy.secondfactor.prompt_policy import PromptPolicy
 from authproxy.secondfactor.prompt_stages import (
     Browser,
     Choosing,
     Closed,
     Enrolling,
-    Going,
     Gone,
     Method,
     Note,
     PromptRequest,
-    Remembered,
-    Remembering,
     Stage,
     Waiting,
 )
+from authproxy.secondfactor.prompt_trying import Trying
 from authproxy.secondfactor.reach import OUT_OF_BAND, Lines, can
-from authproxy.secondfactor.refusals import NotFound
-from authproxy.secondfactor.remembered_browsers import DAY, remember_browser, use_remembered
-from authproxy.secondfactor.sessions import Opened, Session, end_one, open_session, remember
-from authproxy.secondfactor.users import find_user
+from authproxy.secondfactor.sessions import Opened, Session, open_session, remember
 
 SECONDS: Final = 900.0
 """How long a prompt may take."""
 KIND: Final = "prompt"
-_FAILED = Progress("deny", "deny", "The login could not be completed. Please try again.")
-_IMPOSSIBLE = Progress("deny", "deny", "This way to log in is not possible. Please choose another.")
-
-_log = Logger()
+_REGISTERED: Final = Progress("waiting", "registered", "Your security key is set up. Log in with it now.")
+_GOOD_NEWS: Final = ("sent", "registered")
 
 
 class FindsApplications(Protocol):
     async def find(self, ikey: str) -> Application | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Whose prompt it is, at this moment."""
+
+    session: Session
+    request: PromptRequest
+    app: Application
+    browser: Browser
+    origin: Origin
+    user: ApiUser
+    policy: PromptPolicy
 
 
 class PromptDesk:
@@ -74,10 +72,12 @@ class PromptDesk:
         self,
         office: Office,
         logins: ApiLogins,
-        prepared: PreparedPushes,
+        trying: Trying,
         keys: PromptKeys,
+        leaving: Leaving,
         applications: FindsApplications,
         lines: Lines,
+        country_of: Callable[[str], str],
         now: Callable[[], float],
         links: EnrollLinks | None = None,
         enrolling: EnrollApi | None = None,
@@ -85,31 +85,25 @@ class PromptDesk:
         """``now``: epoch seconds. ``links``, ``enrolling``: where to set up a first phone."""
         self._office = office
         self._logins = logins
-        self._prepared = prepared
+        self._trying = trying
         self._keys = keys
+        self._leaving = leaving
         self._applications = applications
         self._lines = lines
+        self._country_of = country_of
         self._now = now
         self._links = links
         self._enrolling = enrolling
-        self.attempts = Attempts()
+        self.attempts = trying.attempts
 
     async def open(self, request: PromptRequest, browser: Browser) -> Opened:
         """A prompt for what an application has asked."""
-
-        def opening(connection: sa.Connection) -> Opened:
-            return open_session(
-                connection,
-                KIND,
-                "",
-                SECONDS,
-                browser.address,
-                browser.agent,
-                self._now(),
-                {"request": request.to_json()},
+        data: dict[str, JsonValue] = {"request": request.to_json()}
+        return await self._office.change(
+            lambda connection: open_session(
+                connection, KIND, "", SECONDS, browser.address, browser.agent, self._now(), data
             )
-
-        return await self._office.change(opening)
+        )
 
     def stop(self) -> None:
         """Gives up what goes on."""
@@ -123,31 +117,26 @@ class PromptDesk:
         if app is None:
             return Gone()
         if "claims" in session.data:
-            return await self._leave(session, request, app)
+            return await self._leaving.leave(session, request, app)
         attempt = self.attempts.of(session.id)
         if attempt is not None and not attempt.is_over:
             status = attempt.progress.status
             return Waiting(app.name, request.username, attempt.factor, attempt.label, status, attempt.code)
+        found = await self._find(session, request, app, browser)
         ended = attempt.ended if attempt is not None else None
         if ended is not None and isinstance(ended.verdict, Allowed):
-            return await self._allowed(session, request, app, browser, ended.login)
-        origin, user = await self._find(request, app, browser)
-        said = _note(attempt) if attempt is not None else None
-        match user.standing:
+            return await self._allowed(found, ended.login)
+        match found.user.standing:
             case Allowed() as allowed:
-                login = await self._logins.record(origin, allowed)
-                return await self._allowed(session, request, app, browser, login)
-            case Known() as known if known.is_enrolled(self._lines) or user.has_bypass_code:
-                if said is None and await self._is_remembered(app, known, browser):
-                    login = await self._logins.record(origin, Allowed(REMEMBERED_DEVICE))
-                    return await self._allowed(session, request, app, browser, login)
-                return await self._choosing(request, app, origin, user, known, said)
-            case Known() | Refused(reason=Reason.NOT_ENROLLED) if self._enrolls(origin):
-                return await self._enrolling_stage(session, request, app, user.name, said)
+                return await self._allowed(found, await self._logins.record(found.origin, allowed))
+            case Known() as known if self._is_asked(known, found.user):
+                return await self._choosing(found, known, attempt)
+            case Known() | Refused(reason=Reason.NOT_ENROLLED) if self._enrolls(found.origin):
+                return await self._first_device(found, attempt)
             case Known():
-                return await self._closed(session, origin, app, Refused(Reason.NOT_ENROLLED))
+                return await self._closed(found, Refused(Reason.NOT_ENROLLED, detail="the user has no device"))
             case Refused() as refused:
-                return await self._closed(session, origin, app, refused)
+                return await self._closed(found, refused)
 
     async def _asked(self, session: Session) -> tuple[PromptRequest, Application | None]:
         data = session.data["request"]
@@ -155,21 +144,43 @@ class PromptDesk:
         request = PromptRequest.of_json(data)
         return request, await self._applications.find(request.ikey)
 
-    async def _find(self, request: PromptRequest, app: Application, browser: Browser) -> tuple[Origin, ApiUser]:
+    async def _find(self, session: Session, request: PromptRequest, app: Application, browser: Browser) -> _Found:
         who = Who(request.username)
-        origin = self._logins.origin(app, who, AuthCall("auto", ip_address=browser.address))
-        return await self._logins.find(origin, who)
+        call = AuthCall("auto", ip_address=browser.address)
+        origin, user = await self._logins.find(self._logins.origin(app, who, call), who)
+        policy = PromptPolicy.of(origin.policy.effective, browser.address, self._country_of)
+        return _Found(session, request, app, browser, origin, user, policy)
 
-    async def _choosing(
-        self,
-        request: PromptRequest,
-        app: Application,
-        origin: Origin,
-        user: ApiUser,
-        known: Known,
-        said: Note | None,
-    ) -> Choosing:
-        factors = origin.policy.factors
+    async def _whose(self, session: Session, browser: Browser) -> _Found | None:
+        """None: the application is gone, or the login is decided already."""
+        request, app = await self._asked(session)
+        if app is None or "claims" in session.data:
+            return None
+        return await self._find(session, request, app, browser)
+
+    def _is_asked(self, known: Known, user: ApiUser) -> bool:
+        return known.is_enrolled(self._lines) or user.has_bypass_code
+
+    def _enrolls(self, origin: Origin) -> bool:
+        return origin.policy.new_user_policy == "enroll" and self._links is not None
+
+    async def _allowed(self, found: _Found, login: LoginRecord) -> Stage:
+        session, request, app = found.session, found.request, found.app
+        decided = await self._leaving.allowed(session, request, app, found.policy, found.browser, login)
+        self.attempts.drop(session.id)
+        return await self._leaving.leave(decided, request, app)
+
+    async def _choosing(self, found: _Found, known: Known, attempt: Attempt | None) -> Stage:
+        policy, app = found.policy, found.app
+        if (
+            attempt is None
+            and not found.request.must_prove
+            and await self._leaving.is_remembered(app, known, policy, found.browser)
+        ):
+            login = await self._logins.record(found.origin, Allowed(REMEMBERED_DEVICE))
+            return await self._allowed(found, login)
+        has_key, preferred = await self._keys.preferences(known)
+        factors = found.origin.policy.factors
         methods = [
             Method(str(factor), phone.id, phone.label, known.hint(factor, phone.id))
             for factor in OUT_OF_BAND
@@ -177,239 +188,112 @@ class PromptDesk:
             for phone in known.phones
             if can(phone, factor, self._lines)
         ]
-        has_key = PromptPolicy.of(app).takes_keys and await self._keys.has_key(known)
-        takes_passcodes = Factor.PASSCODE in factors
+        methods.sort(key=lambda method: f"{method.factor}:{method.device}" != preferred)
         return Choosing(
-            app.name, request.username, tuple(methods), takes_passcodes, has_key, app.self_service, said
+            app.name,
+            found.request.username,
+            tuple(methods),
+            Factor.PASSCODE in factors,
+            policy.takes_bypass_codes,
+            policy.takes_keys and has_key,
+            app.self_service or policy.has_portal,
+            _note(attempt),
         )
 
-    def _enrolls(self, origin: Origin) -> bool:
-        return origin.policy.new_user_policy == "enroll" and self._links is not None
+    async def _first_device(self, found: _Found, attempt: Attempt | None) -> Enrolling:
+        assert self._enrolling is not None
+        phone = await self._enrolling.look(self._ticket(found))
+        return Enrolling(found.app.name, found.request.username, phone, found.policy.takes_keys, _note(attempt))
 
-    async def _closed(self, session: Session, origin: Origin, app: Application, refused: Refused) -> Closed:
+    async def _closed(self, found: _Found, refused: Refused) -> Closed:
         """Recorded once, however often it is looked at; who is locked out by an attempt has that one recorded."""
+        session = found.session
         if not session.data.get("is_told") and self.attempts.of(session.id) is None:
-            await self._logins.record(origin, refused)
-            await self._office.change(
-                lambda connection: remember(connection, session, {**session.data, "is_told": True})
-            )
-        return Closed(app.name, api_words.final(refused).message)
+            await self._logins.record(found.origin, refused)
+            told: dict[str, JsonValue] = {**session.data, "is_told": True}
+            await self._office.change(lambda connection: remember(connection, session, told))
+        return Closed(found.app.name, api_words.final(refused).message)
 
-    # ------------------------------------------------------------ trying
+    # ------------------------------------------------------------ what the user does
 
     async def try_phone(self, session: Session, browser: Browser, factor: str, device: str) -> None:
         """Sends a push or SMS passcodes, or calls; it goes on by itself."""
-        request, app = await self._asked(session)
-        if app is None:
-            return
-        call = AuthCall(
-            factor, device=device, ip_address=browser.address, display_username=request.username, type="Login"
-        )
-        origin, user = await self._find(request, app, browser)
-        if not isinstance(user.standing, Known):
-            return
-        phone = next((phone for phone in user.standing.phones if phone.id == device), None)
-        label, code = phone.label if phone is not None else "", ""
-        if factor == Factor.PUSH and origin.policy.verified_push:
-            prepared = self._prepared.prepare(app.name, user.standing.username)
-            call, code = replace(call, txid=prepared.txid), prepared.code
-        self._begin(session, Attempt(factor, label, code), app, request, call)
+        found = await self._whose(session, browser)
+        if found is not None and isinstance(found.user.standing, Known):
+            known = found.user.standing
+            self._trying.phone(session.id, found.app, found.request, browser, found.origin, known, factor, device)
 
     async def try_passcode(self, session: Session, browser: Browser, passcode: str) -> None:
         """Decided when it returns."""
         request, app = await self._asked(session)
-        if app is not None:
-            call = AuthCall("passcode", passcode=passcode, ip_address=browser.address)
-            await self._begin(session, Attempt("passcode"), app, request, call)
-
-    def _begin(
-        self, session: Session, attempt: Attempt, app: Application, request: PromptRequest, call: AuthCall
-    ) -> Deferred[None]:
-        self.attempts.open(session.id, attempt)
-        going = Deferred.fromCoroutine(self._go_on(attempt, app, request, call))
-        attempt.running = going
-        return going
-
-    async def _go_on(self, attempt: Attempt, app: Application, request: PromptRequest, call: AuthCall) -> None:
-        try:
-            ready: Ready = await self._logins.prepare(app, Who(request.username), call)
-            ended = await self._logins.run(ready, attempt.advance)
-            attempt.end(ended.progress, ended)
-        except CancelledError:
-            pass  # another way was chosen, or the service stops
-        except BadParameter:
-            attempt.end(_IMPOSSIBLE)
-        except StoreUnavailable as error:
-            _log.error("{app}: {problem}", app=app.name, problem=str(error))
-            attempt.end(_FAILED)
-        except Exception:
-            _log.failure("{app}: internal error", app=app.name)
-            attempt.end(_FAILED)
+        if app is not None and "claims" not in session.data:
+            await self._trying.passcode(session.id, app, request, browser, passcode)
 
     def give_up(self, session: Session) -> None:
         """The user wants to choose anew."""
         self.attempts.drop(session.id)
 
+    async def answer_remember(self, session: Session, browser: Browser, yes: bool) -> Stage:
+        """Whether this browser shall be remembered; with that the prompt is done."""
+        if "claims" not in session.data:
+            return await self.look(session, browser)
+        request, _ = await self._asked(session)
+        return await self._leaving.answer_remember(session, request, browser, yes)
+
     # ------------------------------------------------------------ security keys
 
     async def key_options(self, session: Session, browser: Browser) -> JsonValue:
         """For logging in, or for setting up a first one. None: there is nothing to ask a key."""
-        request, app = await self._asked(session)
-        if app is None or not PromptPolicy.of(app).takes_keys:
+        found = await self._whose(session, browser)
+        if found is None or not found.policy.takes_keys:
             return None
-        policy = PromptPolicy.of(app)
-        origin, user = await self._find(request, app, browser)
-        match user.standing:
-            case Known() as known if known.is_enrolled(self._lines) or user.has_bypass_code:
-                return await self._keys.options(known, session.id, policy.verification)
-            case Known() | Refused(reason=Reason.NOT_ENROLLED) if self._enrolls(origin):
-                return await self._keys.new_options(user.name, session.id, policy.verification)
+        match found.user.standing:
+            case Known() as known if self._is_asked(known, found.user):
+                return await self._keys.options(known, session.id, found.policy.verification)
+            case Known() | Refused(reason=Reason.NOT_ENROLLED) if self._enrolls(found.origin):
+                return await self._keys.new_options(found.user.name, session.id, found.policy.verification)
             case _:
                 return None
 
     async def key_answer(self, session: Session, browser: Browser, answer: JsonValue) -> None:
         """What the key said to that."""
-        request, app = await self._asked(session)
-        if app is None or not PromptPolicy.of(app).takes_keys:
+        found = await self._whose(session, browser)
+        if found is None or not found.policy.takes_keys:
             return
-        origin, user = await self._find(request, app, browser)
         attempt = Attempt("key")
-        self.attempts.open(session.id, attempt)
-        match user.standing:
-            case Known() as known if known.is_enrolled(self._lines) or user.has_bypass_code:
-                ended = await self._keys.login(origin, known, session.id, answer)
+        match found.user.standing:
+            case Known() as known if self._is_asked(known, found.user):
+                ended = await self._keys.login(found.origin, known, session.id, answer)
                 attempt.end(ended.progress, ended)
-            case Known() | Refused(reason=Reason.NOT_ENROLLED) if self._enrolls(origin):
-                why = await self._keys.register(user.name, session.id, answer, browser.address)
+            case Known() | Refused(reason=Reason.NOT_ENROLLED) if self._enrolls(found.origin):
+                why = await self._keys.register(found.user.name, session.id, answer, browser.address)
                 attempt.end(_REGISTERED if why is None else Progress("deny", "deny", why.sentence))
             case _:
-                self.attempts.drop(session.id)
+                return
+        self.attempts.open(session.id, attempt)
 
     # ------------------------------------------------------------ a first phone
 
-    async def _enrolling_stage(
-        self, session: Session, request: PromptRequest, app: Application, name: str, said: Note | None
-    ) -> Enrolling:
-        assert self._enrolling is not None
-        stage = await self._enrolling.look(self._ticket(session, name))
-        return Enrolling(app.name, request.username, stage, PromptPolicy.of(app).takes_keys, said)
-
     async def enroll_phone(self, session: Session, browser: Browser) -> None:
         """Waits for a phone from now on."""
-        request, app = await self._asked(session)
-        if app is None or self._enrolling is None:
-            return
-        origin, user = await self._find(request, app, browser)
-        if self._enrolls(origin):
-            await self._enrolling.begin(self._ticket(session, user.name))
+        found = await self._whose(session, browser)
+        if found is not None and self._enrolling is not None and self._enrolls(found.origin):
+            await self._enrolling.begin(self._ticket(found))
 
     async def phone_stage(self, session: Session, browser: Browser) -> enroll_api.Stage | None:
         """How far the phone is that is being set up; looking changes nothing. None: no phone is."""
-        request, app = await self._asked(session)
-        if app is None or self._enrolling is None:
+        found = await self._whose(session, browser)
+        if found is None or self._enrolling is None or self._links is None:
             return None
-        _, user = await self._find(request, app, browser)
-        return await self._enrolling.look(self._ticket(session, user.name))
+        return await self._enrolling.look(self._ticket(found))
 
-    def _ticket(self, session: Session, name: str) -> str:
+    def _ticket(self, found: _Found) -> str:
         """The same each time."""
         assert self._links is not None
-        return self._links.ticket(name, session.created + VALID_SECONDS)
-
-    # ------------------------------------------------------------ the user is in
-
-    async def _allowed(
-        self, session: Session, request: PromptRequest, app: Application, browser: Browser, login: LoginRecord
-    ) -> Stage:
-        """``login``: of an ``Allowed``."""
-        days = PromptPolicy.of(app).remember_days if login.factor in _TO_REMEMBER else 0
-
-        def allowing(connection: sa.Connection) -> Session:
-            person = _person(connection, login.username)
-            claims = claims_of(request, app, login, person, browser)
-            data: dict[str, JsonValue] = {"request": request.to_json(), "claims": claims, "days": days}
-            remember(connection, session, data)
-            return replace(session, data=data)
-
-        decided = await self._office.change(allowing)
-        self.attempts.drop(session.id)
-        return await self._leave(decided, request, app)
-
-    async def _leave(self, session: Session, request: PromptRequest, app: Application) -> Stage:
-        days = session.data.get("days")
-        if isinstance(days, int) and days:
-            return Remembering(app.name, request.username, days)
-        return await self._going(session, request)
-
-    async def answer_remember(self, session: Session, browser: Browser, yes: bool) -> Stage:
-        """Whether this browser shall be remembered; with that the prompt is done."""
-        request, app = await self._asked(session)
-        days = session.data.get("days")
-        if app is None or not isinstance(days, int) or not days or "claims" not in session.data:
-            return await self.look(session, browser)
-        return await self._going(session, request, days if yes else 0, browser)
-
-    async def _going(
-        self, session: Session, request: PromptRequest, days: int = 0, browser: Browser | None = None
-    ) -> Going | Gone:
-        claims = session.data["claims"]
-        assert isinstance(claims, dict)
-
-        def leaving(connection: sa.Connection) -> tuple[str, Remembered | None] | None:
-            if not end_one(connection, KIND, "", session.id):
-                return None  # it was looked at twice at a time
-            code = issue_code(connection, Grant(request.ikey, request.redirect_uri, claims), self._now())
-            user_id = _user_id(claims)
-            if not days or browser is None or not user_id:
-                return code, None
-            secret = remember_browser(
-                connection, user_id, request.ikey, days, browser.agent, browser.address, self._now()
-            )
-            return code, Remembered(remember_name(user_id, request.ikey), secret, int(days * DAY))
-
-        left = await self._office.change(leaving)
-        return Gone() if left is None else Going(_back(request, left[0]), left[1])
-
-    async def _is_remembered(self, app: Application, known: Known, browser: Browser) -> bool:
-        days = PromptPolicy.of(app).remember_days
-        secret = browser.cookies.get(remember_name(known.user_id, app.ikey), "")
-        if not days or not secret:
-            return False
-        return await self._office.change(
-            lambda connection: use_remembered(connection, secret, known.user_id, app.ikey, days, self._now())
-        )
+        return self._links.ticket(found.user.name, found.session.created + VALID_SECONDS)
 
 
-_REGISTERED = Progress("waiting", "registered", "Your security key is set up. Log in with it now.")
-_TO_REMEMBER: Final = frozenset(("push", "phone", "passcode", "sms", "security key"))
-
-
-def remember_name(user_id: str, ikey: str) -> str:
-    """Of the cookie: one for each user and application."""
-    return f"__Host-known-{sha256(f'{user_id} {ikey}'.encode()).hexdigest()[:16]}"
-
-
-def _note(attempt: Attempt) -> Note:
-    return Note(attempt.progress.message, attempt.progress.status not in ("sent", "registered"))
-
-
-def _person(connection: sa.Connection, username: str) -> Person:
-    """Of users whom nobody knows, nothing."""
-    try:
-        user = find_user(connection, username, "none")
-    except NotFound:
-        return Person(name=username)
-    return Person(user.id, user.username, user.email, tuple(user.groups))
-
-
-def _user_id(claims: dict[str, JsonValue]) -> str:
-    context = claims["auth_context"]
-    user = context["user"] if isinstance(context, dict) else None
-    return str(user["key"]) if isinstance(user, dict) else ""
-
-
-def _back(request: PromptRequest, code: str) -> str:
-    """The redirect URI with its own query, then ours."""
-    parts = urlsplit(request.redirect_uri)
-    ours = urlencode({"state": request.state, request.code_name: code})
-    return urlunsplit(parts._replace(query=f"{parts.query}&{ours}" if parts.query else ours))
+def _note(attempt: Attempt | None) -> Note | None:
+    if attempt is None:
+        return None
+    return Note(attempt.progress.message, attempt.progress.status not in _GOOD_NEWS)

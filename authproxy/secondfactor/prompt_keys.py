@@ -16,7 +16,7 @@ from authproxy.secondfactor.refusals import BadValue, NotFound
 from authproxy.secondfactor.security_keys import Owner, keys_of, user_owner
 from authproxy.secondfactor.users import add_user, find_user
 from authproxy.secondfactor.webauthn import Ceremonies, NotProven, Registered, UserVerification, Why
-from authproxy.store.tables import device_users, phone_apps, phone_users
+from authproxy.store.tables import device_users, phone_apps, phone_users, users
 
 
 class PromptKeys:
@@ -28,9 +28,15 @@ class PromptKeys:
         self._logins = logins
         self._ways = ways
 
-    async def has_key(self, user: Known) -> bool:
+    async def preferences(self, user: Known) -> tuple[bool, str]:
+        """Whether there is a key, and the way to log in that the user has chosen (``push:DP...``; "": none)."""
         owner = _owner(user)
-        return await self._office.read(lambda connection: bool(keys_of(connection, owner)))
+
+        def reading(connection: sa.Connection) -> tuple[bool, str]:
+            query = sa.select(users.c.default_method).where(users.c.id == user.user_id)
+            return bool(keys_of(connection, owner)), connection.execute(query).scalar_one_or_none() or ""
+
+        return await self._office.read(reading)
 
     # ------------------------------------------------------------ login
 

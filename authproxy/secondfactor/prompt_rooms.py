@@ -17,6 +17,8 @@ from authproxy.secondfactor.portal_login import WithPortal
 from authproxy.secondfactor.prepared import PreparedPushes
 from authproxy.secondfactor.prompt_desk import PromptDesk
 from authproxy.secondfactor.prompt_keys import PromptKeys
+from authproxy.secondfactor.prompt_leaving import Leaving
+from authproxy.secondfactor.prompt_trying import Trying
 from authproxy.secondfactor.webauthn import Ceremonies
 
 
@@ -46,10 +48,12 @@ def open_prompts(
     return PromptDesk(
         office,
         logins,
-        prepared,
+        Trying(logins, prepared),
         PromptKeys(office, ceremonies, logins, ways),
+        Leaving(office, time.time),
         WithPortal(applications),
         embedded.gateways.lines,
+        embedded.book.country_of,
         time.time,
         embedded.links,
         embedded.enrolling(base_url),

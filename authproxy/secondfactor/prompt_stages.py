@@ -12,7 +12,8 @@ from authproxy.secondfactor import enroll_api
 @dataclass(frozen=True, slots=True)
 class PromptRequest:
     """What an application asks, signed by it. ``username``: as the application knows it, letter by letter.
-    ``code_name``: of the parameter that carries the code (``duo_code`` or ``code``)."""
+    ``code_name``: of the parameter that carries the code (``duo_code``, ``code``). ``must_prove``: a browser that
+    is remembered is asked all the same."""
 
     ikey: str
     redirect_uri: str
@@ -20,13 +21,15 @@ class PromptRequest:
     nonce: str
     username: str
     code_name: str
+    must_prove: bool = False
 
     def to_json(self) -> dict[str, JsonValue]:
         return {name: getattr(self, name) for name in PromptRequest.__dataclass_fields__}
 
     @classmethod
     def of_json(cls, data: Mapping[str, JsonValue]) -> PromptRequest:
-        return cls(**{name: str(data[name]) for name in cls.__dataclass_fields__})
+        texts = {name: str(value) for name, value in data.items() if name != "must_prove"}
+        return cls(**texts, must_prove=bool(data.get("must_prove")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,13 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Choosing:
-    """``takes_passcodes``: else only bypass codes are taken."""
+    """``methods``: the best first. ``has_key``: a security key, that counts here."""
 
     application: str
     username: str
     methods: tuple[Method, ...]
     takes_passcodes: bool
+    takes_bypass_codes: bool
     has_key: bool
     has_portal: bool
     note: Note | None = None

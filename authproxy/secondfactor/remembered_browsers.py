@@ -65,7 +65,7 @@ def use_remembered(
         .where(
             table.c.hash == _hash(secret),
             table.c.user_id == user_id,
-            table.c.application.in_((application, "")),
+            table.c.application == application,
             table.c.expires > now,
             table.c.created > now - days * DAY,
         )
