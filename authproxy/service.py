@@ -254,6 +254,7 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
     from authproxy.secondfactor.prompt_rooms import open_prompts
     from authproxy.secondfactor.webauthn import Ceremonies
     from authproxy.web.admin.rooms import AdminRooms
+    from authproxy.web.api.admin.rooms import ApiRooms
     from authproxy.web.front import open_front
     from authproxy.web.phone.app import Phones
     from authproxy.web.portal.rooms import PortalRooms
@@ -285,6 +286,19 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
     portal_login = PortalLogin(office, prompts, passwords, web.base_url, time.time)
     attempts = Rates(min(1.0, web.request_rate), time.monotonic)
     portal = PortalRooms(office, ceremonies, web.base_url, time.time, portal_login, attempts)
+    admin_api = ApiRooms(
+        office,
+        embedded.seeds,
+        embedded.book.defaults,
+        settings.service.username_normalization,
+        web.base_url,
+        outside.texts,
+        embedded.gateways.lines,
+        panel.mail,
+        embedded.pushes,
+        applications.forget,
+        time.time,
+    )
     service.closers.append(office.close)
     front = open_front(
         web,
@@ -295,9 +309,10 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
         sockets.get(Place("tcp", web.interface, web.port)),
         telephony=outside.callbacks,
         phones=Phones(phones.desk, phones.pipush, phones.bus),
-        enrolling=embedded.enrolling(web.base_url),
+        enrolling=embedded.enrolling(web.base_url, phones.desk.send_test),
         panel=panel,
         portal=portal,
+        admin_api=admin_api,
         prompts=PromptRooms(prompts, office, applications, web.base_url, time.time),
         logo=embedded.logo().png,
         is_debug=settings.main.debug,

@@ -45,11 +45,13 @@ class NewActivation:
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """What a code that was just claimed stands for. ``phone_id`` is None for an enrollment without a phone yet."""
+    """What a code that was just claimed stands for. ``phone_id`` is None for an enrollment without a phone yet.
+    ``needs_test``: what claims it counts once it has answered a test."""
 
     kind: str
     user_id: str
     phone_id: str | None
+    needs_test: bool = False
 
 
 def new_code() -> str:
@@ -115,8 +117,12 @@ def checked_expiry(now: float, seconds: int) -> float:
 
 
 def has_device(user_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """Whether a user has an app or what makes codes."""
-    apps = sa.select(phone_apps.c.phone_id).join(phone_users, phone_users.c.phone_id == phone_apps.c.phone_id)
+    """Whether a user has an app that counts, or what makes codes."""
+    apps = (
+        sa.select(phone_apps.c.phone_id)
+        .join(phone_users, phone_users.c.phone_id == phone_apps.c.phone_id)
+        .where(phone_apps.c.is_untested == sa.literal_column("0"))
+    )
     codes = sa.select(device_users.c.device_id)
     return sa.or_(
         sa.exists(apps.where(phone_users.c.user_id == user_id)),
@@ -133,7 +139,7 @@ _CLAIM = compiled(
         sa.or_(activations.c.kind == sa.literal_column("'phone'"), ~has_device(activations.c.user_id)),
     )
     .values(claimed=bindparam("now"))
-    .returning(activations.c.kind, activations.c.user_id, activations.c.phone_id)
+    .returning(activations.c.kind, activations.c.user_id, activations.c.phone_id, activations.c.needs_test)
 )
 _END_ENROLLMENTS = compiled(
     activations.delete().where(
@@ -160,7 +166,8 @@ def claim(connection: Connection, code: str, now: float) -> Activation | None:
     if not rows:
         return None
     connection.execute(_END_ENROLLMENTS, {"owner": rows[0][1]})
-    return Activation(*rows[0])
+    kind, user_id, phone_id, needs_test = rows[0]
+    return Activation(kind, user_id, phone_id, bool(needs_test))
 
 
 def peeking(code: str, now: float) -> Job[Activation | None]:

@@ -40,7 +40,7 @@ from authproxy.store.retention import prune
 from authproxy.store.writer import Writer
 
 if TYPE_CHECKING:
-    from authproxy.secondfactor.enroll_desk import EnrollDesk
+    from authproxy.secondfactor.enroll_desk import EnrollDesk, Tests
 
 _PRUNE_EVERY = 6 * 3600.0
 _DAY = 86_400.0
@@ -143,12 +143,15 @@ class Embedded:
             self.book, self.writer, self.seeds, ways, self.journal, announce, clock, time.time, self.links
         )
 
-    def enrolling(self, base_url: str) -> EnrollDesk | None:
-        from authproxy.secondfactor.enroll_desk import EnrollDesk  # for daemons with a web side only
+    def enrolling(self, base_url: str, tests: Tests | None = None) -> EnrollDesk | None:
+        """``tests``: asks a phone for an answer."""
+        from authproxy.secondfactor import enroll_desk  # for daemons with a web side only
 
         if self.links is None:
             return None
-        return EnrollDesk(self.writer, self.links, self.gateways.lines, base_url, time.time)
+        lines = self.gateways.lines
+        asks = tests or enroll_desk.nothing_tested
+        return enroll_desk.EnrollDesk(self.writer, self.links, lines, base_url, time.time, asks)
 
     def office(self, reactor: Reactor, after_change: Callable[[], object]) -> Office:
         """Whoever has it made closes it before the store."""

@@ -14,15 +14,18 @@ class Why(StrEnum):
     """Of a link that leads nowhere."""
 
     BAD_LINK = "bad-link"  # forged, damaged or expired
+    EXPIRED = "expired"  # an invitation by mail
     HAS_DEVICE = "has-device"
     DISABLED = "disabled"
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """Nothing has been done yet, not even for users whom nobody knows."""
+    """Nothing has been done yet, not even for users whom nobody knows. ``is_invited``: by mail, not after a right
+    password."""
 
     username: str
+    is_invited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,18 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Testing:
+    """A device has taken the link, and is asked for an answer before it counts."""
+
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """A phone has answered, and the link is used up."""
 
     username: str
+    is_invited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +59,7 @@ class Closed:
     why: Why
 
 
-Stage = Beginning | Waiting | Done | Closed
+Stage = Beginning | Waiting | Testing | Done | Closed
 
 
 class EnrollApi(Protocol):
@@ -59,7 +70,7 @@ class EnrollApi(Protocol):
         ...
 
     async def begin(self, ticket: str) -> Stage:
-        """Makes the user if there is none, and waits for a phone."""
+        """Makes the user if there is none, and waits for a phone. One that is being tested is asked again."""
         ...
 
     def activation_link(self, activation_code: str) -> str | None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
-from authproxy.secondfactor import activations
+from authproxy.secondfactor import activations, invitations
 from authproxy.secondfactor.account import Account, Standing, load_account
 from authproxy.secondfactor.activations import hash_of
-from authproxy.secondfactor.enroll_api import Beginning, Closed, Done, Stage, Waiting, Why
+from authproxy.secondfactor.enroll_api import Beginning, Closed, Done, Stage, Testing, Waiting, Why
 from authproxy.secondfactor.enroll_links import EnrollLinks, Ticket
 from authproxy.secondfactor.ids import new_id
 from authproxy.secondfactor.known import load_known
+from authproxy.secondfactor.phone_api import PhoneRefused
+from authproxy.secondfactor.phone_test import untested_phone
 from authproxy.secondfactor.pipush_enrollment import address_of
 from authproxy.secondfactor.reach import Lines
 from authproxy.secondfactor.refusals import BadValue
@@ -22,6 +25,9 @@ from authproxy.secondfactor.users import checked_name
 from authproxy.store import tables
 from authproxy.store.statements import Connection, Parameters, compiled
 from authproxy.store.writer import Job, Writer
+
+Tests = Callable[[str], Awaitable[None]]
+"""Asks the phone of this ID for an answer. Raises PhoneRefused."""
 
 _BAD_LINK: Final = Closed(Why.BAD_LINK)
 _OPENED = compiled(
@@ -44,6 +50,7 @@ _OPEN = compiled(
         user_id=bindparam("user"),
         created=bindparam("now"),
         expires=bindparam("until"),
+        needs_test=bindparam("needs_test"),
     )
 )
 _NOTE = compiled(
@@ -56,69 +63,105 @@ _NOTE = compiled(
 )
 
 
+async def nothing_tested(phone_id: str) -> None:
+    pass
+
+
 class EnrollDesk:
-    """Implements ``EnrollApi``. The link alone says who it is: it was given to somebody with a right password."""
+    """Implements ``EnrollApi``. The link alone says who it is: it was given to somebody with a right password, or
+    sent to the address of a user."""
 
     def __init__(
-        self, writer: Writer, links: EnrollLinks, lines: Lines, base_url: str, now: Callable[[], float]
+        self,
+        writer: Writer,
+        links: EnrollLinks,
+        lines: Lines,
+        base_url: str,
+        now: Callable[[], float],
+        tests: Tests = nothing_tested,
     ) -> None:
-        """``now``: epoch seconds."""
+        """``now``: epoch seconds. ``tests`` asks a phone for an answer."""
         self._writer = writer
         self._links = links
         self._lines = lines
         self._base_url = base_url
         self._now = now
+        self._tests = tests
 
     async def look(self, ticket: str) -> Stage:
-        return await self._led(ticket, self._looking)
+        return await self._writer.run(self._led(ticket, self._stage))
 
     async def begin(self, ticket: str) -> Stage:
-        return await self._led(ticket, self._beginning)
+        stage = await self._writer.run(self._led(ticket, self._beginning))
+        if isinstance(stage, Testing):
+            phone_id = await self._writer.run(lambda connection: _untested(connection, stage.username))
+            if phone_id is not None:
+                with suppress(PhoneRefused):  # was asked too often, or is gone: the page shows what there is
+                    await self._tests(phone_id)
+        return stage
 
     def activation_link(self, activation_code: str) -> str | None:
         return activations.link_of(activation_code, self._base_url)
 
-    async def _led(self, ticket: str, job: Callable[[Ticket], Job[Stage]]) -> Stage:
-        read = self._links.read(ticket)
-        if read is None or not _is_name(read.username):
-            return _BAD_LINK
-        return await self._writer.run(job(read))
-
     # ------------------------------------------------------------ in the writer's thread
 
-    def _looking(self, ticket: Ticket) -> Job[Stage]:
-        return lambda connection: self._stage(connection, ticket, load_account(connection, ticket.username))
-
-    def _beginning(self, ticket: Ticket) -> Job[Stage]:
+    def _led(self, ticket: str, goes_on: Callable[[Connection, Ticket, Account | None], Stage]) -> Job[Stage]:
         def job(connection: Connection) -> Stage:
-            account = load_account(connection, ticket.username)
-            stage = self._stage(connection, ticket, account)
-            if not isinstance(stage, Beginning):
-                return stage
-            now, name = self._now(), ticket.username
-            user_id = account.id if account is not None else new_id("DU")
-            if account is None:
-                connection.execute(_USER, {"user": user_id, "name": name, "now": now})
-            opened: Parameters = {"user": user_id, "now": now, "until": ticket.expires}
-            for code in (ticket.code, ticket.credential):
-                connection.execute(_OPEN, {**opened, "code_hash": hash_of(code)})
-            connection.execute(_NOTE, {"now": now, "who": f"user:{name}", "name": name})
-            return self._waiting(ticket)
+            read = self._links.read(ticket) or self._invited(connection, ticket)
+            if isinstance(read, Closed):
+                return read
+            if not _is_name(read.username):
+                return _BAD_LINK
+            return goes_on(connection, read, load_account(connection, read.username))
 
         return job
+
+    def _invited(self, connection: Connection, code: str) -> Ticket | Closed:
+        found = invitations.led(connection, code)
+        if found is None:
+            return _BAD_LINK
+        if found.expires <= self._now() and not found.is_completed:
+            return Closed(Why.EXPIRED)
+        return self._links.invited(found.username, found.expires, code)
+
+    def _beginning(self, connection: Connection, ticket: Ticket, account: Account | None) -> Stage:
+        stage = self._stage(connection, ticket, account)
+        if not isinstance(stage, Beginning):
+            return stage
+        now, name = self._now(), ticket.username
+        user_id = account.id if account is not None else new_id("DU")
+        if account is None:
+            connection.execute(_USER, {"user": user_id, "name": name, "now": now})
+        opened: Parameters = {
+            "user": user_id,
+            "now": now,
+            "until": ticket.expires,
+            "needs_test": int(ticket.is_invited),
+        }
+        for code in (ticket.code, ticket.credential):
+            connection.execute(_OPEN, {**opened, "code_hash": hash_of(code)})
+        connection.execute(_NOTE, {"now": now, "who": f"user:{name}", "name": name})
+        return self._waiting(ticket)
 
     def _stage(self, connection: Connection, ticket: Ticket, account: Account | None) -> Stage:
         hashes = {"page": hash_of(ticket.code), "authenticator": hash_of(ticket.credential)}
         opened = connection.execute(_OPENED, hashes).fetchall()
         if any(claimed is not None for (claimed,) in opened):
-            return Done(ticket.username)
+            if ticket.is_invited and account is not None and untested_phone(connection, account.id) is not None:
+                return Testing(ticket.username)
+            return Done(ticket.username, ticket.is_invited)
         if account is None:
-            return Beginning(ticket.username)
+            return _BAD_LINK if ticket.is_invited else Beginning(ticket.username)
         if account.standing is Standing.DISABLED:
             return Closed(Why.DISABLED)
-        if load_known(connection, account, self._now(), self._lines).is_enrolled(self._lines):
+        if self._is_enrolled(connection, ticket, account):
             return Closed(Why.HAS_DEVICE)
-        return self._waiting(ticket) if opened else Beginning(ticket.username)
+        return self._waiting(ticket) if opened else Beginning(ticket.username, ticket.is_invited)
+
+    def _is_enrolled(self, connection: Connection, ticket: Ticket, account: Account) -> bool:
+        """Who was invited may have a number that can be called: setting up a device is what the mail is for."""
+        lines = Lines() if ticket.is_invited else self._lines
+        return load_known(connection, account, self._now(), lines).is_enrolled(lines)
 
     def _waiting(self, ticket: Ticket) -> Waiting:
         seconds = ticket.expires - self._now()
@@ -126,6 +169,11 @@ class EnrollDesk:
         return Waiting(
             ticket.username, link, address_of(ticket.credential, self._base_url, seconds, ticket.username), seconds
         )
+
+
+def _untested(connection: Connection, username: str) -> str | None:
+    account = load_account(connection, username)
+    return untested_phone(connection, account.id) if account is not None else None
 
 
 def _is_name(username: str) -> bool:

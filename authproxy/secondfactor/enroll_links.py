@@ -24,12 +24,13 @@ _CODE_LETTERS, _CREDENTIAL = 20, 20
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """A link that is good. ``expires`` in epoch seconds; ``code`` activates the page of a phone, ``credential``
-    the privacyIDEA Authenticator."""
+    the privacyIDEA Authenticator. ``is_invited``: by mail."""
 
     username: str
     expires: float
     code: str = field(repr=False)
     credential: str = field(repr=False)
+    is_invited: bool = False
 
 
 class EnrollLinks:
@@ -61,8 +62,16 @@ class EnrollLinks:
         expires = int.from_bytes(signed[:_TIME])
         if not hmac.compare_digest(mac, self._mac(signed)) or expires <= self._now():
             return None
+        return self._ticket(username, expires, signed)
+
+    def invited(self, username: str, expires: float, code: str) -> Ticket:
+        """What an invitation by mail stands for. ``code``: what its link ends with."""
+        return self._ticket(username, expires, b"invited " + code.encode("utf-8", "replace"), is_invited=True)
+
+    def _ticket(self, username: str, expires: float, signed: bytes, *, is_invited: bool = False) -> Ticket:
         code = base64.b32encode(self._derived(b"page", signed)).decode()[:_CODE_LETTERS]
-        return Ticket(username, expires, code, self._derived(b"authenticator", signed)[:_CREDENTIAL].hex())
+        credential = self._derived(b"authenticator", signed)[:_CREDENTIAL].hex()
+        return Ticket(username, expires, code, credential, is_invited)
 
     def _mac(self, signed: bytes) -> bytes:
         return hmac.digest(self._key, signed, "sha256")[:_MAC]

@@ -46,6 +46,7 @@ _APP = compiled(
         serial=bindparam("name"),
         public_key=bindparam("key"),
         server_key=bindparam("own_key"),
+        is_untested=bindparam("untested"),
         created=bindparam("now"),
         last_contact=bindparam("now"),
     )
@@ -139,7 +140,7 @@ def claiming(code: str, new: NewApp, now: float) -> Job[Done | None]:
         connection.execute(FORGET_CODES, {"phone": phone_id})
         connection.execute(FORGET_APP, {"phone": phone_id})
         connection.execute(_PLATFORM, {"phone": phone_id, "system": new.platform})
-        _install(connection, phone_id, new, now)
+        _install(connection, phone_id, new, now, needs_test=activation.needs_test)
         detail = json.dumps({"phone": phone_id, "kind": new.kind})
         connection.execute(_NOTE, {"now": now, "who": f"user:{user[0]}", "about": str(user[0]), "more": detail})
         app = finding(new.serial)(connection)
@@ -149,13 +150,15 @@ def claiming(code: str, new: NewApp, now: float) -> Job[Done | None]:
     return job
 
 
-def _install(connection: Connection, phone_id: str, new: NewApp, now: float) -> None:
+def _install(connection: Connection, phone_id: str, new: NewApp, now: float, *, needs_test: bool) -> None:
+    """The generator of an app that is not tested yet is nobody's: see ``phone_test``."""
     app: Parameters = {
         "phone": phone_id,
         "app": new.kind,
         "name": new.serial,
         "key": new.public_key,
         "own_key": new.server_key,
+        "untested": int(needs_test),
         "now": now,
     }
     connection.execute(_APP, app)
@@ -163,5 +166,11 @@ def _install(connection: Connection, phone_id: str, new: NewApp, now: float) -> 
         return
     generator: Parameters = {"device": new.device_id, "phone": phone_id, "sealed": new.sealed, "now": now}
     connection.execute(_GENERATOR, generator)
+    if not needs_test:
+        give_generator(connection, phone_id, new.device_id)
+
+
+def give_generator(connection: Connection, phone_id: str, device_id: str) -> None:
+    """It makes codes for everybody whose phone it is."""
     for (owner,) in connection.execute(_OWNERS, {"phone": phone_id}).fetchall():
-        connection.execute(_GENERATOR_OF, {"owner": owner, "device": new.device_id})
+        connection.execute(_GENERATOR_OF, {"owner": owner, "device": device_id})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from authproxy.model import new_login_id
@@ -25,6 +26,7 @@ from authproxy.secondfactor.phone_bus import PhoneBus
 from authproxy.secondfactor.phone_claim import UserDisabled, claiming, new_web_app
 from authproxy.secondfactor.phone_jobs import Asked, Pending, PhoneApp
 from authproxy.secondfactor.phone_proof import Seen, check_form, check_signature, read_key
+from authproxy.secondfactor.phone_test import passing
 from authproxy.secondfactor.push import PushDesk
 from authproxy.secondfactor.pushes import (
     Decided,
@@ -97,6 +99,9 @@ class PhoneDesk:
         if done is None:
             raise PhoneRefused(Why.BAD_CODE, "This activation code is unknown, was used, or has expired.")
         self._pushes.wake(done.ended)
+        if done.app.is_untested:
+            with suppress(PhoneRefused):  # too many are open: the page has a button for another
+                await self.send_test(done.app.phone_id)
         return Claimed(done.app.serial, done.app.label, done.app.usernames, secret)
 
     async def leave(self, signed: Signed) -> None:
@@ -140,6 +145,8 @@ class PhoneDesk:
         decided = await decide(self._pushes, asked, status, app, answer.number, self._now())
         if isinstance(decided, PushStatus):
             raise PhoneRefused(Why.TOO_LATE, _ENDS[decided])
+        if app.is_untested and decided.status == PushStatus.APPROVED:
+            await self._writer.run(passing(app.phone_id, self._now()))
         return decided
 
     # ------------------------------------------------------------ what phones say of themselves

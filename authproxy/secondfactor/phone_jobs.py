@@ -33,6 +33,7 @@ class PhoneApp:
     permission: str
     clock_offset: float | None
     last_contact: float | None
+    is_untested: int = 0  # 1: it does not count before it has answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ _APP = (
             phone_apps.c[name]
             for name in (
                 "phone_id", "kind", "serial", "public_key", "server_key", "subscription", "permission",
-                "clock_offset", "last_contact",
+                "clock_offset", "last_contact", "is_untested",
             )
         ),
         phones.c.number,

@@ -59,7 +59,10 @@ _LOAD = compiled(
         phones.c.extension,
         phones.c.type,
         phones.c.platform,
-        sa.func.coalesce(phone_apps.c.kind, sa.literal_column("''")),
+        sa.case(
+            (phone_apps.c.is_untested == sa.literal_column("0"), phone_apps.c.kind),
+            else_=sa.literal_column("''"),
+        ),
         phones.c.predelay,
         phones.c.postdelay,
     )

@@ -27,6 +27,7 @@ from authproxy.secondfactor import activations, phone_jobs
 from authproxy.secondfactor.phone_claim import NewApp, UserDisabled, claiming
 from authproxy.secondfactor.phone_desk import decide
 from authproxy.secondfactor.phone_jobs import Pending, PhoneApp
+from authproxy.secondfactor.phone_test import passing
 from authproxy.secondfactor.pipush_api import Enrolled, Fields, Heard, PipushRefused
 from authproxy.secondfactor.pipush_text import (
     DECLINE_REASON,
@@ -183,6 +184,8 @@ class PipushDesk:
         answered = await decide(self._pushes, asked, status, app, picked, self._now())
         if isinstance(answered, PushStatus):
             raise PipushRefused(f"too late: the push was {answered}", "This request was already answered.")
+        if app.is_untested and answered.status == PushStatus.APPROVED:
+            await self._writer.run(passing(app.phone_id, self._now()))
         return Heard(answered.status == status, answered.code)
 
     async def _identify(self, fields: Fields, text: str) -> PhoneApp:

@@ -130,6 +130,7 @@ phone_apps = Table(
     Column("permission", Text, nullable=False, server_default=""),  # to notify, as the phone last said
     Column("clock_offset", Float),  # seconds the phone's clock was ahead, last time heard
     Column("last_contact", Float),
+    Column("is_untested", Integer, nullable=False, server_default="0"),  # 1: does not count yet
     Column("created", Float, nullable=False),
     _one_of("kind", "web", "pipush"),
 )
@@ -147,6 +148,7 @@ activations = Table(
     Column("expires", Float, nullable=False),
     Column("claimed", Float),  # None: not used yet
     Column("sent", Float),  # by mail or SMS: no other is sent before this one has expired
+    Column("needs_test", Integer, nullable=False, server_default="0"),  # what claims it counts once it has answered
     _one_of("kind", "phone", "enroll"),
 )
 

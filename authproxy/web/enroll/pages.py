@@ -9,12 +9,13 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from authproxy.secondfactor.enroll_api import Beginning, Closed, Done, Stage, Waiting, Why
+from authproxy.secondfactor.enroll_api import Beginning, Closed, Done, Stage, Testing, Waiting, Why
 from authproxy.web.enroll.pictures import inline
 
 STATIC: Final = Path(__file__).parents[1] / "static" / "enroll"
 _FOLDER: Final = Path(__file__).parents[1] / "templates" / "enroll"
-_STATUS: Final = {Why.BAD_LINK: 404, Why.HAS_DEVICE: 409, Why.DISABLED: 403}
+_STATUS: Final = {Why.BAD_LINK: 404, Why.EXPIRED: 410, Why.HAS_DEVICE: 409, Why.DISABLED: 403}
+_DAY: Final = 86_400
 _AUTHENTICATOR: Final = "authenticator"
 
 
@@ -22,12 +23,14 @@ def page(stage: Stage, here: str, app: str = "") -> tuple[str, int]:
     """And the HTTP status. ``here``: the page's own path. ``app``: ``authenticator`` for what the privacyIDEA
     Authenticator scans."""
     match stage:
-        case Beginning(username):
-            return _render("begin", username=username, begin=f"{here}/begin"), 200
+        case Beginning(username, is_invited):
+            return _render("begin", username=username, is_invited=is_invited, begin=f"{here}/begin"), 200
         case Waiting():
             return _waiting(stage, here, app == _AUTHENTICATOR), 200
-        case Done(username):
-            return _render("done", username=username), 200
+        case Testing(username):
+            return _render("testing", username=username, here=here, again=f"{here}/begin"), 200
+        case Done(username, is_invited):
+            return _render("done", username=username, is_invited=is_invited), 200
         case Closed(why):
             return _render(why), _STATUS[why]
 
@@ -48,9 +51,15 @@ def _waiting(stage: Waiting, here: str, for_authenticator: bool) -> str:
         username=stage.username,
         link=stage.link,
         here=here,
-        minutes=max(1, math.ceil(stage.seconds / 60)),
+        span=_span(stage.seconds),
         picture=inline(text, f"QR code that sets up a phone for {stage.username}"),
     )
+
+
+def _span(seconds: float) -> str:
+    days, minutes = int(seconds // _DAY), max(1, math.ceil(seconds / 60))
+    count, unit = (days, "day") if days else (minutes, "minute")
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
 
 
 def _render(name: str, **shown: object) -> str:

@@ -379,6 +379,7 @@ def upgrade() -> None:
         sa.Column("expires", sa.Float(), nullable=False),
         sa.Column("claimed", sa.Float(), nullable=True),
         sa.Column("sent", sa.Float(), nullable=True),
+        sa.Column("needs_test", sa.Integer(), server_default="0", nullable=False),
         sa.CheckConstraint("kind IN ('phone', 'enroll')", name=op.f("ck_activations_kind")),
         sa.ForeignKeyConstraint(
             ["phone_id"], ["phones.id"], name=op.f("fk_activations_phone_id"), ondelete="CASCADE"
@@ -466,6 +467,7 @@ def upgrade() -> None:
         sa.Column("permission", sa.Text(), server_default="", nullable=False),
         sa.Column("clock_offset", sa.Float(), nullable=True),
         sa.Column("last_contact", sa.Float(), nullable=True),
+        sa.Column("is_untested", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created", sa.Float(), nullable=False),
         sa.CheckConstraint("kind IN ('web', 'pipush')", name=op.f("ck_phone_apps_kind")),
         sa.ForeignKeyConstraint(
