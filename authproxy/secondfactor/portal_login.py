@@ -80,7 +80,7 @@ class PortalLogin:
     async def prompt(self, username: str, browser: Browser) -> tuple[Opened, str]:
         """A prompt for a user whose password was right, and the state that comes back with its code."""
         state = secrets.token_urlsafe(24)
-        request = PromptRequest(PORTAL.ikey, self._callback, state, "", username, "code")
+        request = PromptRequest(PORTAL.ikey, self._callback, state, "", username, "code", must_prove=True)
         return await self._prompts.open(request, browser), state
 
     async def enter(self, code: str, browser: Browser) -> Opened | None:
