@@ -57,9 +57,9 @@ class Portal:
             return [dict(row) for row in connection.execute(query).mappings()]
 
     @contextmanager
-    def opened(self, chromium: Chromium, name: str, width: int = 390) -> Iterator[Page]:
+    def opened(self, chromium: Chromium, name: str, width: int = 390, scheme: str = "light") -> Iterator[Page]:
         """The portal in a browser of its own, in the browser's thread."""
-        context = chromium.device(width=width)
+        context = chromium.device(scheme, width)
         try:
             page = self._at_home(context, name)
             yield page

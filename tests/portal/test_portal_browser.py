@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Page
 
 from tests.enroll.portal import Site
+from tests.peers.axe import violations
 from tests.peers.zbar import read_qr
 from tests.phone.chromium import Chromium
 from tests.portal.people import Portal
@@ -132,3 +134,21 @@ def test_no_page_is_wider_than_a_small_phone(portal: Portal, chromium: Chromium)
             return int(page.evaluate("document.documentElement.scrollWidth"))
 
     assert chromium.run(work) == 320
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(portal: Portal, chromium: Chromium, scheme: str) -> None:
+    def work() -> list[str]:
+        with portal.opened(chromium, "alice", scheme=scheme) as page:
+            for details in page.locator("details").all():
+                details.evaluate("each => each.open = true")
+            home = violations(page)
+            page.get_by_label("Phone number").fill("+1 555 555 0122")
+            page.get_by_role("button", name="Add", exact=True).click()
+            page.get_by_role("heading", name="Scan this with your phone").wait_for()
+            scan = violations(page)
+            page.context.clear_cookies()
+            page.goto(f"{portal.url}/portal/login")
+            return [*home, *scan, *violations(page)]
+
+    assert chromium.run(work) == []

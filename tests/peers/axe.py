@@ -1,0 +1,24 @@
+"""axe-core, which finds what keeps people with disabilities out of a page."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from playwright.sync_api import Page
+
+_RUN = """() => axe.run(document, {resultTypes: ["violations"]}).then((found) => found.violations.map(
+  (each) => `${each.id}: ${each.help}: ${each.nodes.map((node) => node.html).join(" | ")}`))"""
+
+
+@cache
+def _source() -> str:
+    return (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
+
+
+def violations(page: Page) -> list[str]:
+    """One line per rule that the page as it is shown now breaks. In the browser's thread."""
+    page.evaluate(_source())
+    found: list[Any] = page.evaluate(_RUN)
+    return [str(each) for each in found]
