@@ -8,14 +8,40 @@ from typing import Final
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from authproxy.web.admin import account, administrators, audit, link, login, roles
+from authproxy.web.admin import (
+    account,
+    administrators,
+    audit,
+    bypass_codes,
+    groups,
+    link,
+    login,
+    phones,
+    roles,
+    tokens,
+    user,
+    users,
+)
 from authproxy.web.admin.door import Door
 from authproxy.web.admin.page import Page
 from authproxy.web.admin.rooms import AdminRooms
 from authproxy.web.rates import Rates
 
 PAGES: Final[tuple[Page, ...]] = tuple(
-    chain(login.PAGES, link.PAGES, account.PAGES, administrators.PAGES, roles.PAGES, audit.PAGES)
+    chain(
+        login.PAGES,
+        link.PAGES,
+        account.PAGES,
+        administrators.PAGES,
+        roles.PAGES,
+        audit.PAGES,
+        users.PAGES,
+        user.PAGES,
+        groups.PAGES,
+        phones.PAGES,
+        tokens.PAGES,
+        bypass_codes.PAGES,
+    )
 )
 
 

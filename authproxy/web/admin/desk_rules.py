@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from authproxy.secondfactor.account_settings import AccountSettings, Defaults, read_settings
 from authproxy.secondfactor.refusals import NotDone
-from authproxy.secondfactor.roles import Role
+from authproxy.secondfactor.roles import Permission, Role
 from authproxy.web.admin.visit import Visit
 
 _MINUTE: Final = 60
@@ -40,3 +40,11 @@ def may_give_code(visit: Visit, connection: sa.Connection, seconds: int) -> None
     if rule == "limit" and most and seconds > most * _MINUTE:
         told = visit.gettext("the help desk's bypass codes must expire within %(minutes)d minutes")
         raise NotDone(told % {"minutes": most})
+
+
+def may_invite(visit: Visit, connection: sa.Connection) -> bool:
+    """Who may add users may invite them; the help desk, if ``helpdesk_can_send_enroll_email`` says so."""
+    if visit.may(Permission.MODIFY_USERS):
+        return True
+    is_desk = visit.admin.role == Role.HELP_DESK
+    return is_desk and settings_of(visit, connection).flag("helpdesk_can_send_enroll_email")

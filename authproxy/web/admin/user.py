@@ -11,21 +11,27 @@ from starlette.responses import Response
 from authproxy.secondfactor.bypass import DEFAULT_SECONDS, DEFAULT_USES, create_codes
 from authproxy.secondfactor.bypass_search import GivenCode, search_codes
 from authproxy.secondfactor.code_diagnosis import Finding, Windows, diagnose
+from authproxy.secondfactor.devices import delete_device
 from authproxy.secondfactor.groups import list_groups
+from authproxy.secondfactor.invitations import Invitation, find_invitation, invite
 from authproxy.secondfactor.listing import Window
+from authproxy.secondfactor.messages import Message, MessageFilter, search_messages
 from authproxy.secondfactor.own_devices import OwnDevices, own_devices
 from authproxy.secondfactor.phone_history import PushStory, push_stories
-from authproxy.secondfactor.refusals import BadValue
+from authproxy.secondfactor.refusals import BadValue, NotDone, NotFound
 from authproxy.secondfactor.roles import Permission
+from authproxy.secondfactor.security_keys import delete_key, own_key, user_owner
+from authproxy.secondfactor.tokens import assign_token, find_token
 from authproxy.secondfactor.user_card import ChangedMeanwhile, UserCard, card_of, save_card
 from authproxy.secondfactor.user_logins import BriefLogin, last_logins
 from authproxy.secondfactor.users import STATUSES, User, delete_user, unlock_user, user_by_id
-from authproxy.web.admin.desk_rules import may_exempt, may_give_code
+from authproxy.web.admin.desk_rules import may_exempt, may_give_code, may_invite
 from authproxy.web.admin.page import Page
 from authproxy.web.admin.visit import Visit
 
 _PUSHES: Final = 5
 _MOST_CODES: Final = Window(20)
+_MESSAGES: Final = Window(5)
 _GROUPS_SHOWN: Final = Window(200)
 _CONFLICT: Final = 409
 
@@ -40,6 +46,8 @@ class Seen:
     stories: dict[str, list[PushStory]]
     codes: tuple[GivenCode, ...]
     logins: list[BriefLogin]
+    invitation: Invitation | None
+    messages: tuple[Message, ...]
 
 
 def _see(connection: sa.Connection, user_id: str) -> Seen:
@@ -47,7 +55,9 @@ def _see(connection: sa.Connection, user_id: str) -> Seen:
     card, own = card_of(connection, user), own_devices(connection, user_id)
     stories = {phone.id: push_stories(connection, phone.id, _PUSHES) for phone in own.phones}
     codes = search_codes(connection, _MOST_CODES, user_id=user_id).rows
-    return Seen(user, card, own, stories, codes, last_logins(connection, (user.username, *card.aliases)))
+    logins = last_logins(connection, (user.username, *card.aliases))
+    sent = search_messages(connection, MessageFilter(user_id=user_id), _MESSAGES).rows
+    return Seen(user, card, own, stories, codes, logins, find_invitation(connection, user_id), sent)
 
 
 async def show(visit: Visit) -> Response:
@@ -59,7 +69,13 @@ async def _shown(visit: Visit, findings: list[Finding] | None = None) -> Respons
 
     def look(connection: sa.Connection) -> Response:
         seen = _see(connection, user_id)
-        return visit.render("admin/users/user.html", seen=seen, now=visit.rooms.now(), findings=findings)
+        return visit.render(
+            "admin/users/user.html",
+            seen=seen,
+            now=visit.rooms.now(),
+            findings=findings,
+            may_invite=visit.rooms.mail is not None and may_invite(visit, connection),
+        )
 
     return await visit.read(look)
 
@@ -161,6 +177,60 @@ async def unlock(visit: Visit) -> Response:
     return visit.go(f"/admin/users/{visit.path['user']}", visit.gettext("The user may try again"))
 
 
+async def invite_user(visit: Visit) -> Response:
+    def change(connection: sa.Connection) -> None:
+        user = user_by_id(connection, visit.path["user"])
+        if visit.rooms.mail is None:
+            raise NotDone(visit.gettext("there is no mail server to send it by"))
+        if not may_invite(visit, connection):
+            raise NotDone(visit.gettext("your role may not send enrollment mails"))
+        invite(connection, visit.rooms.mail, user, visit.actor, visit.address)
+
+    await visit.change(change)
+    return visit.go(f"/admin/users/{visit.path['user']}", visit.gettext("The mail is on its way"))
+
+
+# ---------------------------------------------------------------- what the user logs in with
+
+
+async def assign(visit: Visit) -> Response:
+    """A hardware token, by serial."""
+
+    def change(connection: sa.Connection) -> None:
+        user, token = user_by_id(connection, visit.path["user"]), find_token(connection, visit.form.get("serial"))
+        assign_token(connection, token, user)
+        visit.note(connection, "token assign", user.username, {"serial": token.serial, "type": token.type})
+
+    await visit.change(change)
+    return visit.go(f"/admin/users/{visit.path['user']}", visit.gettext("Assigned"))
+
+
+async def delete_generator(visit: Visit) -> Response:
+    """An authenticator app."""
+
+    def change(connection: sa.Connection) -> None:
+        user = user_by_id(connection, visit.path["user"])
+        mine = [device for device in own_devices(connection, user.id).generators if device.origin == "software"]
+        device = next((each for each in mine if each.id == visit.path["device"]), None)
+        if device is None:
+            raise NotFound(f"{user.username} has no such device")
+        delete_device(connection, device)
+        visit.note(connection, "device delete", user.username, before={"device": device.id, "name": device.name})
+
+    await visit.change(change)
+    return visit.go(f"/admin/users/{visit.path['user']}", visit.gettext("Deleted"))
+
+
+async def delete_user_key(visit: Visit) -> Response:
+    def change(connection: sa.Connection) -> None:
+        user = user_by_id(connection, visit.path["user"])
+        owner = user_owner(user.id, user.username, user.display_name)
+        delete_key(connection, owner, own_key(connection, owner, visit.path["key"]), visit.actor, visit.address)
+
+    await visit.change(change)
+    return visit.go(f"/admin/users/{visit.path['user']}", visit.gettext("Deleted"))
+
+
 # ---------------------------------------------------------------- help for who can't log in
 
 
@@ -224,6 +294,10 @@ PAGES: Final = (
     Page("GET", "/admin/users/{user}/delete", Permission.MODIFY_USERS, show_delete),
     Page("POST", "/admin/users/{user}/delete", Permission.MODIFY_USERS, delete),
     Page("POST", "/admin/users/{user}/unlock", Permission.MODIFY_USERS, unlock),
+    Page("POST", "/admin/users/{user}/invite", Permission.MODIFY_DEVICES, invite_user),
+    Page("POST", "/admin/users/{user}/tokens", Permission.MODIFY_DEVICES, assign),
+    Page("POST", "/admin/users/{user}/devices/{device}/delete", Permission.MODIFY_DEVICES, delete_generator),
+    Page("POST", "/admin/users/{user}/keys/{key}/delete", Permission.MODIFY_DEVICES, delete_user_key),
     Page("GET", "/admin/users/{user}/bypass", Permission.MODIFY_DEVICES, show_bypass),
     Page("POST", "/admin/users/{user}/bypass", Permission.MODIFY_DEVICES, give_bypass),
     Page("POST", "/admin/users/{user}/code", Permission.MODIFY_DEVICES, diagnose_code),

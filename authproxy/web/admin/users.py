@@ -10,8 +10,9 @@ from starlette.responses import Response
 
 from authproxy.secondfactor import user_rows
 from authproxy.secondfactor.groups import Group, add_member, find_group, list_groups, remove_member
+from authproxy.secondfactor.invitations import invite_some
 from authproxy.secondfactor.listing import Window
-from authproxy.secondfactor.refusals import BadValue, NotFound
+from authproxy.secondfactor.refusals import BadValue, NotDone, NotFound
 from authproxy.secondfactor.roles import Permission
 from authproxy.secondfactor.rows import BadRow, read_csv
 from authproxy.secondfactor.user_card import card_of
@@ -44,6 +45,7 @@ async def show_list(visit: Visit) -> Response:
             groups=groups,
             statuses=(*STATUSES, LOCKED_OUT),
             now=visit.rooms.now(),
+            can_invite=visit.rooms.mail is not None,
             csv=export_path(visit, "csv"),
             json=export_path(visit, "json"),
         )
@@ -155,6 +157,8 @@ async def bulk(visit: Visit) -> Response:
         raise BadValue(visit.gettext("no user was ticked"))
     if action == "delete" and not visit.form.has("confirmed"):
         return await _ask_before_deleting(visit, ticked)
+    if action == "invite":
+        return await _invite(visit, ticked)
 
     def change(connection: sa.Connection) -> int:
         group = _group(visit, connection, action)
@@ -164,6 +168,15 @@ async def bulk(visit: Visit) -> Response:
 
     count = await visit.change(change)
     return visit.go("/admin/users", visit.gettext("Users changed: %(count)d") % {"count": count})
+
+
+async def _invite(visit: Visit, ticked: Sequence[str]) -> Response:
+    mail = visit.rooms.mail
+    if mail is None:
+        raise NotDone(visit.gettext("there is no mail server to send it by"))
+    done = await visit.change(lambda connection: invite_some(connection, mail, ticked, visit.actor, visit.address))
+    told = visit.gettext("Mails on their way: %(count)d") % {"count": done.sent}
+    return visit.go("/admin/users", "; ".join([told, *(f"{name}: {why}" for name, why in done.refused)]))
 
 
 async def _ask_before_deleting(visit: Visit, ticked: Sequence[str]) -> Response:
