@@ -21,6 +21,7 @@ from authproxy.secondfactor.authapi import Application
 from authproxy.secondfactor.groups import find_group
 from authproxy.secondfactor.ids import new_id
 from authproxy.secondfactor.listing import Listing, Window
+from authproxy.secondfactor.policies import application_renamed
 from authproxy.secondfactor.refusals import AlreadyThere, BadValue, NotFound
 from authproxy.secondfactor.seeds import SeedBox
 from authproxy.secondfactor.users import checked_notes
@@ -154,10 +155,13 @@ def change_application(
             connection.execute(applications.update().where(mine).values(**values))
     except sa.exc.IntegrityError:
         raise AlreadyThere(f"there is an application {values['name']!r} already") from None
+    if "name" in values:
+        application_renamed(connection, application.name, str(values["name"]))
 
 
 def delete_application(connection: sa.Connection, application: ApplicationRow) -> None:
     connection.execute(applications.delete().where(applications.c.ikey == application.ikey))
+    application_renamed(connection, application.name, None)
 
 
 def _rows(

@@ -69,6 +69,12 @@ def _row(row: sa.Row[Any]) -> AuditRow:
     return AuditRow(**{**row._mapping, "detail": json.loads(row.detail)})
 
 
+def place_of(connection: sa.Connection, row: int) -> Cursor | None:
+    """Behind the row of this number. None: it is not there any more."""
+    at = connection.execute(sa.select(audit.c.at).where(audit.c.id == row)).scalar()
+    return None if at is None else Cursor(at, row)
+
+
 def count_audit(connection: sa.Connection, wanted: AuditFilter = EVERY_CHANGE) -> Total:
     return count_up_to(connection, sa.select(audit.c.id).where(*_conditions(wanted)))
 

@@ -28,7 +28,8 @@ class LoginFilter:
     """What is wanted; what is empty does not matter. ``since`` (inclusive) and ``until`` (exclusive) in epoch
     seconds. ``names``: of users, normalized. ``results``: accept, reject, challenge; ``reasons`` as
     ``model.Reason`` spells them; ``applications``: sections, or applications with keys, by name. ``login_id`` in
-    any case. ``text`` anywhere in the user's name, or the whole of the client's address or of a login's ID."""
+    any case. ``text`` anywhere in the user's name, or the whole of the client's address or of a login's ID.
+    ``either``: at least one of these has to fit too."""
 
     since: float | None = None
     until: float | None = None
@@ -39,6 +40,7 @@ class LoginFilter:
     reasons: Collection[str] = ()
     login_id: str = ""
     text: str = ""
+    either: tuple[LoginFilter, ...] = ()
 
 
 EVERY_LOGIN = LoginFilter()
@@ -75,6 +77,12 @@ def count_logins(connection: sa.Connection, wanted: LoginFilter = EVERY_LOGIN) -
     return count_up_to(connection, sa.select(logins.c.id).where(*conditions))
 
 
+def place_of(connection: sa.Connection, login: int) -> Cursor | None:
+    """Behind the row of this number. None: it is not there any more."""
+    at = connection.execute(sa.select(logins.c.at).where(logins.c.id == login)).scalar()
+    return None if at is None else Cursor(at, login)
+
+
 def user_ids(connection: sa.Connection, names: Collection[str], mode: str) -> dict[str, str]:
     """The users who logged in under ``names``, as they were typed; names that nobody has are missing."""
     keys = {name: normalize(name, mode) for name in names}
@@ -109,6 +117,8 @@ def _conditions(wanted: LoginFilter) -> list[sa.ColumnElement[bool]]:
         found.append(sa.or_(*(is_of(name) for name in wanted.names)))
     if wanted.login_id:
         found.append(logins.c.login_id == wanted.login_id.strip().upper())
+    if wanted.either:
+        found.append(sa.or_(*(sa.and_(sa.true(), *_conditions(each)) for each in wanted.either)))
     if wanted.text.strip():
         found.append(_has_text(wanted.text.strip()))
     return found

@@ -70,6 +70,12 @@ def search_telephony(
     )
 
 
+def place_of(connection: sa.Connection, row: int) -> Cursor | None:
+    """Behind the row of this number. None: it is not there any more."""
+    at = connection.execute(sa.select(telephony.c.at).where(telephony.c.id == row)).scalar()
+    return None if at is None else Cursor(at, row)
+
+
 def count_telephony(connection: sa.Connection, wanted: TelephonyFilter = EVERY_ENTRY) -> Total:
     return count_up_to(connection, sa.select(telephony.c.id).where(*_conditions(wanted)))
 

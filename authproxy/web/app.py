@@ -7,6 +7,7 @@ from starlette.types import ASGIApp
 
 from authproxy.web.admin import app as panel
 from authproxy.web.api import auth_v2, rest_v1
+from authproxy.web.api.admin import app as admin_api
 from authproxy.web.enroll import app as enroll
 from authproxy.web.gate import Gate
 from authproxy.web.headers import SecurityHeaders
@@ -23,6 +24,8 @@ from authproxy.web.telephony import callbacks
 def build(site: Site, sources: Sources, *, is_debug: bool = False) -> ASGIApp:
     """Outermost first: headers, the gate, the routes. ``is_debug``: every request has a line in the log."""
     routes = [*auth_v2.routes(site), *rest_v1.routes(site), *callbacks.routes(site)]
+    if site.admin_api is not None:
+        routes += admin_api.routes(site, site.admin_api)
     if site.phones is not None:
         routes += phone.routes(site.phones, site.rates, site.refusals, site.now)
     if site.enrolling is not None:

@@ -19,6 +19,7 @@ from authproxy.messaging.gateway import HearsGateway
 from authproxy.secondfactor.authapi import AuthApi
 from authproxy.secondfactor.enroll_api import EnrollApi
 from authproxy.web.admin.rooms import AdminRooms
+from authproxy.web.api.admin.rooms import ApiRooms
 from authproxy.web.app import build
 from authproxy.web.certificate import WebCertificate, self_signed
 from authproxy.web.listener import STOP_SECONDS, WebListener
@@ -65,6 +66,7 @@ def open_front(
     panel: AdminRooms | None = None,
     portal: PortalRooms | None = None,
     prompts: PromptRooms | None = None,
+    admin_api: ApiRooms | None = None,
     logo: MakesLogo = no_logo,
     is_debug: bool = False,
 ) -> Front:
@@ -85,6 +87,7 @@ def open_front(
         panel=panel,
         portal=portal,
         prompts=prompts,
+        admin_api=admin_api,
     )
     sources = Sources(settings.trusted_proxies)
     app = build(site, sources, is_debug=is_debug)

@@ -10,6 +10,7 @@ from authproxy.messaging.gateway import HearsGateway
 from authproxy.secondfactor.authapi import Application, AuthApi
 from authproxy.secondfactor.enroll_api import EnrollApi
 from authproxy.web.admin.rooms import AdminRooms
+from authproxy.web.api.admin.rooms import ApiRooms
 from authproxy.web.phone.app import Phones
 from authproxy.web.portal.rooms import PortalRooms
 from authproxy.web.prompt.rooms import PromptRooms
@@ -51,3 +52,4 @@ class Site:
     panel: AdminRooms | None = None
     portal: PortalRooms | None = None
     prompts: PromptRooms | None = None
+    admin_api: ApiRooms | None = None

@@ -1,4 +1,4 @@
-"""``/admin/v1`` to ``/admin/v3``: the Admin API. Finds the operation, has the caller shown, and the answer made."""
+"""``/admin/v1`` to ``/admin/v3``: the Admin API. Finds what is asked for, has the caller identified, and answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import unquote_plus
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from authproxy.model import JsonValue
@@ -39,8 +39,8 @@ from authproxy.web.site import Site
 from authproxy.web.source import source_of
 
 NOUNS: Final = (
-    users, phones, tokens, groups, bypass_codes, webauthn, integrations, administrators, settings, policies, info, logs,
-    others,
+    users, phones, tokens, groups, bypass_codes, webauthn, integrations, administrators, settings, policies, info,
+    logs, others,
 )  # fmt: skip
 OPERATIONS: Final[tuple[Operation, ...]] = tuple(chain.from_iterable(noun.OPERATIONS for noun in NOUNS))
 _TYPES: Final = frozenset(("adminapi",))
@@ -48,7 +48,7 @@ _METHODS: Final = ("GET", "POST", "PUT", "DELETE")
 _NOT_FOUND, _WRONG_METHOD = 404, 405
 
 
-def routes(site: Site, rooms: ApiRooms) -> list[BaseRoute]:
+def routes(site: Site, rooms: ApiRooms) -> list[Route]:
     app = AdminApi(site, rooms)
     paths = [f"/admin/v{version}/{{rest:path}}" for version in (1, 2, 3)]
     return [Route(path, app, methods=[*_METHODS, "PATCH"]) for path in paths]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -52,7 +52,7 @@ Answer = JsonValue | Part | Response
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request of an application that may make it. ``ids``: what stands in the path. ``address``: whence it came."""
+    """A request of an application that may make it. ``ids``: what stands in its path. ``address``: whence it is."""
 
     app: Application
     parameters: Parameters
@@ -85,6 +85,10 @@ class Asked:
         except NotDone:
             raise Refusal(INVALID_PARAMETERS, name) from None
 
+    def with_parameters(self, values: Mapping[str, JsonValue]) -> Asked:
+        """The same request, as if it had these."""
+        return replace(self, parameters=Parameters(values))
+
     def note(
         self,
         connection: sa.Connection,
@@ -105,9 +109,9 @@ Work = Callable[[sa.Connection, Asked], Any]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """``path`` has the names of ``ids`` in braces. Any of ``permissions`` will do. ``answer`` is called in the office:
-    of a GET with a connection to read, else in a transaction. ``then`` goes on, in the reactor's thread, with what it
-    returned. ``gives``: the schema of the response, ``is_list``: a list with metadata."""
+    """``path`` has the names of ``ids`` in braces. Any of ``permissions`` will do. ``answer`` is called in the
+    office: of a GET with a connection to read, else in a transaction. ``then`` goes on, in the reactor's thread, with
+    what it returned. ``gives``: the schema of the response, ``is_list``: a list with metadata."""
 
     method: str
     path: str

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 
 from authproxy.secondfactor.account_settings import Defaults
 from authproxy.secondfactor.gateways import AsksPush, Texts
+from authproxy.secondfactor.mailroom import Mailroom
 from authproxy.secondfactor.office import Office
+from authproxy.secondfactor.reach import Lines
 from authproxy.secondfactor.seeds import SeedBox
 
 
 @dataclass(frozen=True, slots=True)
 class ApiRooms:
-    """``mode``: ``username_normalization``. ``base_url``: ``https://host[:port]``. ``texts`` None: there is no gateway
-    for messages. ``forget``: an application was changed, so that what is remembered of it is void. ``now``: epoch
-    seconds."""
+    """``mode``: ``username_normalization``. ``base_url``: ``https://host[:port]``. ``texts``, ``mail``
+    None: there is no way to send them. ``forget``: an application was changed, so that what is remembered of it is void. ``now``:
+    epoch seconds."""
 
     office: Office
     seeds: SeedBox
@@ -23,6 +25,8 @@ class ApiRooms:
     mode: str
     base_url: str
     texts: Texts | None
+    lines: Lines
+    mail: Mailroom | None
     pushes: AsksPush
     forget: Callable[[str], None]
     now: Callable[[], float]

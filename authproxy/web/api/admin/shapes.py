@@ -1,4 +1,4 @@
-"""What requests hold and answers are made of, as JSON Schema: for the description of the API, and for its tests. Pure."""
+"""What requests hold and answers are made of, as JSON Schema: for the API's description and its tests. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ FLAG: Final[Schema] = {"type": "boolean"}
 NOTHING: Final[Schema] = {"type": "string", "const": ""}
 ANYTHING: Final[Schema] = {}
 FREE: Final[Schema] = {"type": "object", "additionalProperties": True}
-_KINDS: Final = {"": TEXT, "integer": WHOLE, "boolean": FLAG, "list": {"type": "array", "items": TEXT}, "object": FREE}
+_KINDS: Final = {
+    "": TEXT,
+    "integer": WHOLE,
+    "boolean": FLAG,
+    "list": {"type": "array", "items": TEXT},
+    "object": FREE,
+}
 
 
 def maybe(schema: Schema) -> Schema:
