@@ -16,6 +16,7 @@ from authproxy.secondfactor.policy_sections import (
     PASSCODE,
     PUSH,
     SECTIONS,
+    SECURITY_KEY,
     SMS,
     VERIFIED_PUSH,
     Section,
@@ -29,14 +30,16 @@ NORMALIZATIONS: Final = ("simple", "none")
 NEW_USER_POLICIES: Final = ("deny", "allow", "enroll")
 _WORDS: Final = {"push": (PUSH, VERIFIED_PUSH), "passcode": (PASSCODE, HARDWARE_TOKEN, SMS)}
 _ALWAYS: Final = (BYPASS_CODE,)
+_MOST_DAYS: Final = 365
+_VERIFICATIONS: Final = ("preferred", "required", "discouraged")
 
 
 @dataclass(frozen=True, slots=True)
 class ApiPolicy:
     """Keys of the JSON: ``username_normalization`` (simple, none), ``new_user_policy`` (deny, allow, enroll),
-    ``factors`` (a list), ``remember_days``, ``user_verification`` (of security keys) and ``verified_push`` (true:
-    clients that can show a number must have it typed on the phone). All but the first are a layer among the policies, ``own``; ``effective`` is what all of
-    them come to."""
+    ``factors`` (a list), ``verified_push`` (true: clients that can show a number must have it typed on the phone),
+    and for the prompt ``remember_days`` and ``user_verification``. All but the first are a layer among the
+    policies, ``own``; ``effective`` is what all of them come to."""
 
     username_normalization: str
     own: Layer | None
@@ -98,7 +101,7 @@ def _section_of(name: str, value: object) -> dict[str, object] | None:
         case "security_keys", str(verification):
             return {"user_verification": verification}
         case "remembered_devices", int(days):
-            return {"days": min(max(days, 0), 365)}
+            return {"days": min(max(days, 0), _MOST_DAYS)}
         case "factors", [_, *_] as names:
             words = [word for name in names for word in _WORDS.get(str(name), (str(name),))]
             return {"allowed": [*words, *_ALWAYS]}
@@ -118,7 +121,11 @@ def _entry(key: str, text: str) -> tuple[str, JsonValue]:
         return key, text
     if key == "verified_push" and text in ("true", "false"):
         return key, text == "true"
+    if key == "remember_days" and text.isdecimal() and int(text) <= _MOST_DAYS:
+        return key, int(text)
+    if key == "user_verification" and text in _VERIFICATIONS:
+        return key, text
     names = [name.strip() for name in text.split(",")]
-    if key == "factors" and set(names) <= {str(factor) for factor in ALL_FACTORS}:
+    if key == "factors" and set(names) <= {SECURITY_KEY, *(str(factor) for factor in ALL_FACTORS)}:
         return key, list[JsonValue](names)
     raise BadValue(f"{key}={text} is no policy of an application")
