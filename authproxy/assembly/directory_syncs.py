@@ -11,7 +11,7 @@ from twisted.internet.asyncioreactor import AsyncioSelectorReactor as Reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import blockingCallFromThread
 
-from authproxy.config.settings import Settings
+from authproxy.config.settings import AdClientSettings, Settings
 from authproxy.ldap.discovery import system_lookup
 from authproxy.ldap.service_records import ServiceRecord
 from authproxy.metrics import Metrics
@@ -44,9 +44,14 @@ def open_syncs(
     )
     desk.on_end = lambda directory, run: metrics.directory_syncs.labels(directory, run.status).inc()
     desk.on_success = lambda directory, at: metrics.directory_synced.labels(directory).set(at)
+    desk.sections = lambda: _sections(settings())
     closers += [office.close, lambda: Deferred.fromCoroutine(desk.close())]
     desk.start()
     return desk
+
+
+def _sections(settings: Settings) -> list[str]:
+    return sorted(name for name, each in settings.clients.items() if isinstance(each, AdClientSettings))
 
 
 def opens(settings: Callable[[], Settings], lookup: Callable[[str], Sequence[ServiceRecord]]) -> OpensRoster:

@@ -71,6 +71,8 @@ class SyncDesk:
         """Told the directory's name."""
         self.on_success: Callable[[str, float], object] = lambda directory, at: None
         """Told again and again when each directory was last synced, in epoch seconds."""
+        self.sections: Callable[[], list[str]] = list
+        """Names of the ``[ad_client]`` sections there are now."""
         self._books = OfficeBooks(office, reactor)
         self._sync = Sync(self._books, opens, state_dir, mode, invites, lambda: self._is_closed)
         self._office = office

@@ -13,6 +13,7 @@ from authproxy.web.admin import (
     administrators,
     audit,
     bypass_codes,
+    directories,
     groups,
     link,
     login,
@@ -30,6 +31,7 @@ from authproxy.web.rates import Rates
 PAGES: Final[tuple[Page, ...]] = tuple(
     chain(
         login.PAGES,
+        directories.PAGES,
         link.PAGES,
         account.PAGES,
         administrators.PAGES,
