@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from authproxy.cli.context import Shell, Shown, service_command
 from authproxy.cli.moments import iso
-from authproxy.secondfactor import telephony_view
-from authproxy.secondfactor.audit import note, shell_actor
+from authproxy.secondfactor import credits, telephony_view
+from authproxy.secondfactor.audit import shell_actor
 from authproxy.secondfactor.telephony_view import Account, Entry
 from authproxy.secondfactor.users import find_user
 
@@ -38,16 +40,16 @@ def log(shell: Shell, user: str | None, limit: int) -> None:
 def credits_(shell: Shell, amount: float | None) -> None:
     """What is left and what was used.
 
-    Credits are counted down, and nothing is sent without any, once some were added.
+    Credits are counted down once some were added. `authproxy credits` tells more.
     """
     if amount is None:
         with shell.reading() as connection:
             account = telephony_view.account(connection)
     else:
         with shell.writing() as connection:
-            telephony_view.add_credits(connection, amount)
+            kind = credits.PURCHASE if amount > 0 else credits.CORRECTION
+            credits.enter(connection, shell_actor(), kind, amount, time.time())
             account = telephony_view.account(connection)
-            note(connection, shell_actor(), "telephony credits", "", {"added": amount, "left": account.left})
     shell.show_fields(_credits(account))
 
 

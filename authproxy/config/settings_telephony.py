@@ -74,6 +74,7 @@ class Prices:
     user_most: float = 100.0
     user_days: int = 30
     warn_below: float = 100.0
+    stops_at_zero: bool = False  # the account's setting telephony_at_zero
 
 
 @dataclass(frozen=True, slots=True)

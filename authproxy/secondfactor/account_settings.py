@@ -107,6 +107,7 @@ class AccountSettings:
             before,
             warn_below=float(stored.get("telephony_warning_min", before.warn_below)),
             user_most=float(stored.get("user_telephony_cost_max", before.user_most)),
+            stops_at_zero=self["telephony_at_zero"] == "stop",
         )
 
 

@@ -1,7 +1,8 @@
 """The ledger of messages and calls: what each cost, whom, how it ended, and what is left.
 
 An expense is booked before the gateway is asked and undone when nothing was sent. The balance is kept in
-``settings``; without one credits are counted, but never used up.
+``settings``; without one credits are counted, but never used up. At zero messages and calls go on, and the balance
+falls below it, unless the account's settings say ``stop``.
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ class Ledger:
 
     def _book(self, connection: Connection, expense: Expense) -> tuple[Booked | OverLimit, float | None]:
         cost, left = self._price(expense.kind), credits_left(connection)
-        if left is not None and left < cost:
+        if self._prices().stops_at_zero and left is not None and left < cost:
             return OverLimit(f"the credits are used up: {left:g} are left, {cost:g} are needed"), None
         why = self._why_not(connection, expense.user_id, cost)
         if why:

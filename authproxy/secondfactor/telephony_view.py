@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from authproxy.secondfactor.reach import masked
-from authproxy.secondfactor.refusals import BadValue
 from authproxy.secondfactor.telephony import BALANCE
 from authproxy.store.tables import settings, telephony, users
 
 _MONTH = 30 * 86_400.0
-_MOST = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +75,15 @@ def account(connection: sa.Connection) -> Account:
     )
 
 
-def add_credits(connection: sa.Connection, amount: float) -> None:
-    """``amount`` less than 0 takes some away. From now on they are counted down. Raises BadValue."""
-    before = _left(connection)
-    after = (before or 0.0) + amount
-    if not math.isfinite(amount) or not 0 <= after <= _MOST:
-        raise BadValue(f"{amount:g} can't be added to {before or 0.0:g} credits")
-    if before is None:
-        connection.execute(settings.insert().values(key=BALANCE, value=repr(after)))
-    else:
-        connection.execute(settings.update().where(settings.c.key == BALANCE).values(value=repr(after)))
-
-
 def _left(connection: sa.Connection) -> float | None:
     found = connection.execute(sa.select(settings.c.value).where(settings.c.key == BALANCE)).scalar()
     return None if found is None else float(found)
+
+
+def outcomes(connection: sa.Connection, since: float) -> tuple[int, int]:
+    """How many messages and calls from ``since`` on (epoch seconds) went well or are on their way, and how many
+    failed."""
+    failed = sa.func.count().filter(telephony.c.status == "failed")
+    query = sa.select(sa.func.count() - failed, failed).where(telephony.c.at >= since)
+    good, bad = connection.execute(query).one()
+    return int(good), int(bad)
