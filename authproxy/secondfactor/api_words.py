@@ -9,10 +9,12 @@ from authproxy.secondfactor.admission import NOT_ASKED
 from authproxy.secondfactor.authapi import Progress
 from authproxy.secondfactor.gateways import CallStage
 from authproxy.secondfactor.reach import Phone
+from authproxy.secondfactor.wording import said
 
 ACTIVE: Final = "Account is active"
 ENROLL: Final = "Enroll an authentication device to proceed"
-NO_FACTOR: Final = "Your account is not enabled for this login. Ask your help desk."
+NO_FACTOR: Final = said("Your account is not enabled for this login. Ask your help desk.")
+_DENIED = said("Access denied.")
 _ALLOWED = "Success. Logging you in..."
 _STATUS = {
     Reason.PUSH_FRAUD: "fraud",
@@ -22,23 +24,23 @@ _STATUS = {
     Reason.SMS_SENT: "sent",
 }
 _TEXT = {
-    Reason.PUSH_DENIED: "Login request denied.",
-    Reason.PUSH_FRAUD: "Login request reported as fraud.",
-    Reason.CALL_FRAUD: "Login request reported as fraud.",
-    Reason.TIMED_OUT: "Login timed out.",
-    Reason.CALL_DENIED: "No keypress detected. Please try again.",
-    Reason.USER_LOCKED_OUT: "Your account is locked out. Ask your help desk.",
+    Reason.PUSH_DENIED: said("Login request denied."),
+    Reason.PUSH_FRAUD: said("Login request reported as fraud."),
+    Reason.CALL_FRAUD: said("Login request reported as fraud."),
+    Reason.TIMED_OUT: said("Login timed out."),
+    Reason.CALL_DENIED: said("No keypress detected. Please try again."),
+    Reason.USER_LOCKED_OUT: said("Your account is locked out. Ask your help desk."),
     Reason.USER_DISABLED: NO_FACTOR,
     Reason.NOT_ENROLLED: NO_FACTOR,
     Reason.POLICY_DENIED: NO_FACTOR,
-    Reason.LOCATION_DENIED: "Logins from where you are are not allowed. Ask your help desk.",
-    Reason.SMS_SENT: "New SMS passcodes sent.",
-    Reason.BAD_PASSCODE: "Incorrect passcode. Please try again.",
-    Reason.REUSED_PASSCODE: "This passcode was already used. Please try the next one.",
-    Reason.NO_PASSCODE: "Neither a passcode nor an option of the list. Please try again.",
-    Reason.FACTOR_NOT_ALLOWED: "This way to log in is not allowed here. Please choose another.",
-    Reason.FACTOR_NOT_AVAILABLE: "None of your devices can be reached that way. Please choose another.",
-    Reason.TOO_MANY_PUSHES: "Too many login requests were sent to you lately. Use a passcode, or try later.",
+    Reason.LOCATION_DENIED: said("Logins from where you are are not allowed. Ask your help desk."),
+    Reason.SMS_SENT: said("New SMS passcodes sent."),
+    Reason.BAD_PASSCODE: said("Incorrect passcode. Please try again."),
+    Reason.REUSED_PASSCODE: said("This passcode was already used. Please try the next one."),
+    Reason.NO_PASSCODE: said("Neither a passcode nor an option of the list. Please try again."),
+    Reason.FACTOR_NOT_ALLOWED: said("This way to log in is not allowed here. Please choose another."),
+    Reason.FACTOR_NOT_AVAILABLE: said("None of your devices can be reached that way. Please choose another."),
+    Reason.TOO_MANY_PUSHES: said("Too many login requests were sent to you lately. Use a passcode, or try later."),
 }
 
 
@@ -51,7 +53,7 @@ def final(verdict: Allowed | Refused, has_locked: bool = False) -> Progress:
             return Progress("allow", "allow", _ALLOWED)
         case Refused(reason):
             reason = Reason.USER_LOCKED_OUT if has_locked else reason
-            return Progress("deny", _STATUS.get(reason, "deny"), _TEXT.get(reason, "Access denied."))
+            return Progress("deny", _STATUS.get(reason, "deny"), _TEXT.get(reason, _DENIED))
 
 
 def pushed(label: str, code: str = "") -> Progress:

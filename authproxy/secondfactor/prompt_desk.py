@@ -40,11 +40,12 @@ from authproxy.secondfactor.prompt_stages import (
 from authproxy.secondfactor.prompt_trying import Trying
 from authproxy.secondfactor.reach import OUT_OF_BAND, Lines, can
 from authproxy.secondfactor.sessions import Opened, Session, open_session, remember
+from authproxy.secondfactor.wording import said
 
 SECONDS: Final = 900.0
 """How long a prompt may take."""
 KIND: Final = "prompt"
-_REGISTERED: Final = Progress("waiting", "registered", "Your security key is set up. Log in with it now.")
+_REGISTERED: Final = Progress("waiting", "registered", said("Your security key is set up. Log in with it now."))
 _GOOD_NEWS: Final = ("sent", "registered")
 
 

@@ -16,9 +16,10 @@ from authproxy.secondfactor.known import Known
 from authproxy.secondfactor.prepared import PreparedPushes
 from authproxy.secondfactor.prompt_attempts import Attempt, Attempts
 from authproxy.secondfactor.prompt_stages import Browser, PromptRequest
+from authproxy.secondfactor.wording import said
 
-_FAILED: Final = Progress("deny", "deny", "The login could not be completed. Please try again.")
-_IMPOSSIBLE: Final = Progress("deny", "deny", "This way to log in is not possible. Please choose another.")
+_FAILED: Final = Progress("deny", "deny", said("The login could not be completed. Please try again."))
+_IMPOSSIBLE: Final = Progress("deny", "deny", said("This way to log in is not possible. Please choose another."))
 
 _log = Logger()
 

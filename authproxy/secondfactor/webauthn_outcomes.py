@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from authproxy.secondfactor.security_keys import SecurityKey
+from authproxy.secondfactor.wording import said
 
 
 class UserVerification(StrEnum):
@@ -33,16 +34,19 @@ class Why(StrEnum):
 
     @property
     def sentence(self) -> str:
-        return _SENTENCES.get(self, "The security key could not be checked. Please try again.")
+        return _SENTENCES.get(self, _NOT_CHECKED)
 
 
+_NOT_CHECKED: Final = said("The security key could not be checked. Please try again.")
 _SENTENCES: Final = {
-    Why.EXPIRED: "That took too long. Please try again.",
-    Why.NOT_VERIFIED: "Your security key has to check its PIN, your fingerprint or your face. Please try again.",
-    Why.FOREIGN: "This security key is not one of yours.",
-    Why.TAKEN: "This security key is registered already.",
-    Why.COUNTER: "This security key can't be trusted any more. Ask your help desk.",
-    Why.UNFIT: "The key can't be kept: choose a shorter name, or delete another security key first.",
+    Why.EXPIRED: said("That took too long. Please try again."),
+    Why.NOT_VERIFIED: said(
+        "Your security key has to check its PIN, your fingerprint or your face. Please try again."
+    ),
+    Why.FOREIGN: said("This security key is not one of yours."),
+    Why.TAKEN: said("This security key is registered already."),
+    Why.COUNTER: said("This security key can't be trusted any more. Ask your help desk."),
+    Why.UNFIT: said("The key can't be kept: choose a shorter name, or delete another security key first."),
 }
 
 

@@ -15,6 +15,11 @@ SMS_SENT: Final = "SMS passcodes sent. Enter your password, a comma, and the cod
 SMS_PROMPT: Final = "SMS passcodes sent."
 
 
+def said(sentence: str) -> str:
+    """Marks what pages show in their reader's language: it has a place in the catalogues."""
+    return sentence
+
+
 def refusal_message(ask: Ask, typed: Typed | None, lines: Lines) -> str:
     """What a refused user reads: it depends on what was typed and on how the section and the service are set up,
     not on the account."""

@@ -26,7 +26,7 @@ _OPTIONS: Final = {"web/templates/**.html": {"trimmed": "true"}, "messaging/temp
 _UNSAID: Final = tuple(
     b'"' + name for name in (b"POT", b"PO-", b"Generated", b"Report", b"Last-", b"Language-Team", b"Project")
 )
-_KEYWORDS: Final = {"_": None, "gettext": None, "ngettext": (1, 2)}
+_KEYWORDS: Final = {"_": None, "gettext": None, "said": None, "ngettext": (1, 2)}
 
 
 def texts() -> Catalog:
