@@ -40,7 +40,9 @@ from authproxy.secondfactor.gateways import Texts
 from authproxy.secondfactor.outbox import Outbox
 from authproxy.secondfactor.rulebook import Rulebook
 from authproxy.secondfactor.seeds import SeedBox
+from authproxy.secondfactor.status import Report
 from authproxy.secondfactor.telephony import Ledger
+from authproxy.secondfactor.telephony_view import outcomes
 from authproxy.store.writer import Writer
 from authproxy.support.desk import SupportDesk
 
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from authproxy.messaging.post_office import PostOffice
     from authproxy.messaging.postman import Postman
     from authproxy.secondfactor.admin_notices import AdminNotices
+    from authproxy.secondfactor.office import Office
     from authproxy.secondfactor.phone_bus import PhoneBus
     from authproxy.secondfactor.portal_login import ChecksPassword
     from authproxy.secondfactor.sync_desk import SyncDesk
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
 _log = Logger()
 
 NO_SOCKETS = Sockets()
+_LATELY = 900.0  # seconds of which the status page tells
 
 
 @dataclass(slots=True)
@@ -279,6 +283,7 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
         mail=outside.post.mailroom if outside.post is not None else None,
         texts=outside.texts,
         syncs=service.syncs,
+        status=_open_status(service, office, outside),
     )
     applications = embedded.applications()
     prompts = open_prompts(embedded, office, ceremonies, applications, web.base_url, service.log_of_api, reactor)
@@ -320,6 +325,30 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
     service.bus = phones.bus
     service.closers += [transactions.stop, prompts.stop, front.stop, phones.bus.close]
     return front
+
+
+def _open_status(service: Service, office: Office, outside: Outside) -> Callable[[], Report]:
+    """What the status pages show, kept up to date."""
+    from authproxy.assembly.status_looks import StatusLooks
+    from authproxy.secondfactor.status_board import StatusBoard
+
+    embedded, reactor = service.ground.embedded, service.ground.reactor
+    post = outside.post
+
+    def is_mail_down() -> bool:
+        return post is not None and post.postman.is_down
+
+    looks = StatusLooks(
+        embedded.writer.touch,
+        service.metrics,
+        reactor,
+        None if post is None else is_mail_down,
+        None if outside.texts is None else lambda: office.read(lambda c: outcomes(c, time.time() - _LATELY)),
+    )
+    board = StatusBoard(looks, office, reactor, time.time)
+    reactor.callLater(0, board.start)  # type: ignore[no-untyped-call]
+    service.closers.append(board.stop)
+    return lambda: board.report
 
 
 def _portal_passwords(web: WebSettings, service: Service) -> ChecksPassword | None:

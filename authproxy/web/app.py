@@ -18,6 +18,7 @@ from authproxy.web.portal import app as portal
 from authproxy.web.prompt import app as prompt
 from authproxy.web.site import Site
 from authproxy.web.source import Sources
+from authproxy.web.status import app as status
 from authproxy.web.telephony import callbacks
 
 
@@ -37,6 +38,10 @@ def build(site: Site, sources: Sources, *, is_debug: bool = False) -> ASGIApp:
     if site.prompts is not None:
         routes += oidc.routes(site.prompts, site.rates, site.refusals)
         routes += prompt.routes(site.prompts, site.rates)
+    if site.panel is not None:
+        routes += status.routes(site.panel.status)
+    has_pages = site.panel is not None
+    routes.append(status.front_page(has_portal=site.portal is not None, has_panel=has_pages, has_status=has_pages))
     routes += statics.routes()
     router = Router(routes, redirect_slashes=False)
     return SecurityHeaders(Gate(router, sources, site.rates, site.refusals, is_debug), site.now)

@@ -45,6 +45,7 @@ _ENTRIES: Final = (
     Entry(_("Administrator log"), "/admin/logs/administrators", Permission.VIEW_LOGS),
     Entry(_("Telephony log"), "/admin/logs/telephony", Permission.VIEW_LOGS),
     Entry(_("Messages"), "/admin/messages", Permission.VIEW_LOGS),
+    Entry(_("Service status"), "/admin/status", Permission.VIEW),
     Entry(_("Administrators"), "/admin/administrators", Permission.ADMINISTRATORS),
     Entry(_("Settings"), "/admin/settings", Permission.MODIFY_SETTINGS),
     Entry(_("Billing"), "/admin/billing", Permission.BILLING),

@@ -11,9 +11,15 @@ from authproxy.secondfactor.mailroom import Mailroom
 from authproxy.secondfactor.office import Office
 from authproxy.secondfactor.phone_desk import PhoneDesk
 from authproxy.secondfactor.seeds import SeedBox
+from authproxy.secondfactor.status import Report
 from authproxy.secondfactor.sync_desk import SyncDesk
 from authproxy.secondfactor.webauthn import Ceremonies
 from authproxy.web.rates import Rates
+
+
+def nothing_known() -> Report:
+    """The status where nobody looks."""
+    return Report(0.0, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +40,4 @@ class AdminRooms:
     mail: Mailroom | None = None
     texts: Texts | None = None
     syncs: SyncDesk | None = None
+    status: Callable[[], Report] = nothing_known
