@@ -17,6 +17,7 @@ from authproxy.secondfactor.pushes import PushStatus
 from authproxy.secondfactor.users import add_user
 from authproxy.store import tables
 from tests.enroll.portal import Site
+from tests.peers.axe import violations
 from tests.peers.zbar import read_qr
 from tests.phone.chromium import Chromium
 from tests.prompt.demo import Demo, quietly
@@ -185,26 +186,47 @@ def test_by_keyboard_alone(chromium: Chromium, demo: Demo) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_wider_than_a_small_screen(chromium: Chromium, demo: Demo, scheme: str) -> None:
+def test_pages_are_for_everybody_and_no_wider_than_a_small_screen(
+    chromium: Chromium, host: ApiHost, callback: str, scheme: str
+) -> None:
+    """axe-core finds nothing on any of them."""
     name = f"a_rather.long-{scheme}-name-of-a-user-without-any-space-in-it"
+    policy = {"new_user_policy": "enroll", "verified_push": True, "remember_days": 30}
+    demo = Demo.make(host, f"an application for everybody, {scheme}", callback, policy=policy)
 
-    def work(opened: Tab) -> list[int]:
-        widths = []
-        opened.go("alice")
-        opened.heading(CHOOSING)
-        widths.append(opened.page.evaluate(WIDTH))
-        opened.press("Send a push to XXX-XXX-0100")
-        opened.heading("Look at your phone")
-        widths.append(opened.page.evaluate(WIDTH))
-        opened.press("Choose another way")
+    def work(opened: Tab) -> list[tuple[int, list[str]]]:
+        found = []
+
+        def look(title: str) -> None:
+            opened.heading(title)
+            found.append((opened.page.evaluate(WIDTH), violations(opened.page)))
+
+        opened.key()
         opened.go(name)
-        opened.heading("Set up a second factor")
-        widths.append(opened.page.evaluate(WIDTH))
+        look("Set up a second factor")
         opened.press("Set up a phone or tablet")
-        opened.heading("Scan this with your phone")
-        return [*widths, opened.page.evaluate(WIDTH)]
+        look("Scan this with your phone")
+        opened.go(name)
+        opened.press("Set up a security key")
+        look(CHOOSING)
+        opened.go("alice")
+        opened.page.get_by_label("Passcode").fill("000000")
+        opened.press("Log in")
+        look(CHOOSING)
+        opened.press("Send a push to XXX-XXX-0100")
+        look("Enter this number on your phone")
+        opened.press("Choose another way")
+        opened.page.get_by_label("Passcode").fill(host.code("alice"))
+        opened.press("Log in")
+        look("Is this your own device?")
+        opened.go("dave")
+        look("You can not log in")
+        opened.page.goto(f"https://localhost:{host.port}/prompt/0")
+        look("This login is over")
+        opened.said.clear()  # of the answers 403 and 410
+        return found
 
-    assert within(chromium, demo, work, scheme=scheme, width=320, height=568) == [320] * 4
+    assert within(chromium, demo, work, scheme=scheme, width=320, height=568) == [(320, [])] * 8
 
 
 def test_the_page_weighs_less_than_60_kb(chromium: Chromium, demo: Demo) -> None:
