@@ -310,7 +310,7 @@ def test_links_for_a_password_and_for_everything(panel: PanelHost) -> None:
 
 def test_the_last_owner_stays_and_one_alone_is_warned_of(panel: PanelHost) -> None:
     with panel.writing() as connection:
-        connection.exec_driver_sql("UPDATE administrators SET role = 'Billing' WHERE email <> 'owner@example.com'")
+        connection.exec_driver_sql("UPDATE administrators SET role = 'Administrator' WHERE role = 'Owner' AND email <> 'owner@example.com'")
     browser, owner = panel.browser(), panel.admins[Role.OWNER]
     assert "only one active Owner" in browser.get(HOME).text
     path = f"{HOME}/{owner.id}"
