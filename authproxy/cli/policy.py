@@ -192,7 +192,11 @@ def _row(policy: Policy, links: list[Link]) -> Shown:
 
 
 def _show(shell: Shell, policy: Policy, links: list[Link]) -> None:
-    kept: dict[str, JsonValue] = {name: dict(section) for name, section in policy.sections.items()}
+    kept: list[JsonValue] = [
+        {"field": f"{name}.{key}", "value": value}
+        for name, section in policy.sections.items()
+        for key, value in section.items()
+    ]
     shown: Shown = {
         "id": policy.id,
         "name": policy.name,
@@ -201,7 +205,7 @@ def _show(shell: Shell, policy: Policy, links: list[Link]) -> None:
         "changed": iso(policy.changed),
     }
     if shell.as_json:
-        shell.show({**shown, "sections": kept}, "")
+        shell.show({**shown, "values": kept}, "")
         return
     shell.show_fields(shown)
     for name, section in policy.sections.items():

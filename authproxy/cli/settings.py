@@ -68,7 +68,8 @@ def unset(shell: Shell, names: tuple[str, ...]) -> None:
 def _change(shell: Shell, wanted: dict[str, object]) -> None:
     with shell.writing() as connection:
         settings = change_settings(connection, defaults_of(shell), shell_actor(), wanted)
-    shell.show_fields({name: settings[name] for name in wanted})
+    rows: list[Shown] = [{"name": name, "value": settings[name]} for name in wanted]
+    shell.show_list("settings", rows, ["name", "value"], "")
 
 
 def _shown(settings: AccountSettings, name: str, about: str) -> Shown:
