@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,8 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import LogEvent, globalLogPublisher
 
 from authproxy.config.settings_telephony import Prices
-from authproxy.secondfactor import telephony_view
+from authproxy.secondfactor import credits, telephony_view
 from authproxy.secondfactor.reach import Phone
-from authproxy.secondfactor.refusals import BadValue
 from authproxy.secondfactor.telephony import Booked, Expense, Ledger, OverLimit
 from authproxy.store import tables
 from authproxy.store.engine import Database, open_sqlite
@@ -35,7 +35,8 @@ class Books:
         self.writer.start()
         self.database = Database(url)
         self.now = 1_700_000_000.0
-        self.ledger = Ledger(self.writer, lambda: prices, lambda: self.now)
+        self.prices = prices
+        self.ledger = Ledger(self.writer, lambda: self.prices, lambda: self.now)
 
     def book(self, kind: str = "sms", user: str = "DU1") -> Deferred[Booked | OverLimit]:
         return Deferred.fromCoroutine(self.ledger.book(Expense(kind, "passcodes", user, PHONE, "L1")))
@@ -51,12 +52,14 @@ class Books:
 
     def add(self, amount: float) -> None:
         with self.database.writing() as connection:
-            telephony_view.add_credits(connection, amount)
+            credits.enter(connection, "x", credits.PURCHASE if amount > 0 else credits.CORRECTION, amount, 1.0)
 
 
 @pytest.fixture
 def books(tmp_path: Path) -> Iterator[Books]:
-    made = Books(tmp_path, Prices(sms=1.0, call=5.0, user_most=10.0, user_days=30, warn_below=4.0))
+    made = Books(
+        tmp_path, Prices(sms=1.0, call=5.0, user_most=10.0, user_days=30, warn_below=4.0, stops_at_zero=True)
+    )
     yield made
     pytest_twisted.blockon(made.writer.stop())
     made.database.close()
@@ -115,8 +118,17 @@ async def test_credits_once_added_are_counted_down_to_the_last(books: Books) -> 
     assert await books.book() == OverLimit("the credits are used up: 0 are left, 1 are needed")
     books.add(1.5)
     assert books.left() == 1.5
-    with pytest.raises(BadValue):
-        books.add(-2)
+
+
+@pytest_twisted.ensureDeferred
+async def test_at_zero_messages_go_on_unless_the_account_says_stop(books: Books) -> None:
+    books.prices = replace(books.prices, stops_at_zero=False)
+    books.add(1)
+    await booked(books)
+    await booked(books)
+    assert books.left() == -1.0
+    books.prices = replace(books.prices, stops_at_zero=True)
+    assert await books.book() == OverLimit("the credits are used up: -1 are left, 1 are needed")
 
 
 @pytest_twisted.ensureDeferred

@@ -429,6 +429,7 @@ def test_who_has_cost_enough_is_sent_nothing_more(phones: Phones) -> None:
 def test_credits_are_used_up_and_bought(phones: Phones) -> None:
     daemon = phones.host.daemon
     assert daemon.json("telephony", "credits")["left"] is None
+    daemon.json("settings", "set", "telephony_at_zero=stop")
     assert daemon.json("telephony", "credits", "--add", "2")["left"] == 2.0
     for left in (1.0, 0.0):
         phones.login(f"{PASSWORD},sms")
