@@ -11,6 +11,7 @@ from authproxy.cli.context import Shell, Shown, service_command
 from authproxy.cli.moments import iso
 from authproxy.log_text import printable
 from authproxy.model import LoginRecord
+from authproxy.secondfactor.login_story import login_facts, story_of
 from authproxy.secondfactor.refusals import NotFound
 from authproxy.store.journal import find_logins
 
@@ -46,34 +47,17 @@ def _find(connection: sa.Connection, about: str | None, limit: int) -> Sequence[
 
 
 def as_json(login: LoginRecord) -> Shown:
-    """The keys are an interface. ``elapsed`` and ``at`` in seconds since the request came in."""
-    return {
-        "login_id": login.login_id,
-        "time": iso(login.at),
-        "section": login.section,
-        "username": login.username,
-        "nas": login.nas,
-        "client_ip": login.client_ip,
-        "result": login.result,
-        "reason": login.reason,
-        "factor": login.factor,
-        "device": login.device,
-        "elapsed": login.elapsed,
-        "steps": [
-            {"stage": step.stage, "result": step.result, "detail": step.detail, "at": step.at}
-            for step in login.steps
-        ],
-    }
+    """The keys are an interface."""
+    facts = login_facts(login)
+    return {"login_id": facts.pop("login_id"), "time": iso(login.at), **facts}
 
 
 def _lines(login: LoginRecord) -> Iterator[str]:
     """What came from the network is shown without control characters."""
+    story = story_of(login)
     source = f" for {login.client_ip}" if login.client_ip else ""
     yield f"{login.login_id}  {iso(login.at)}  {printable(login.username)} from {login.nas}{source}"
-    why = login.reason or f"{login.factor} {login.device}".strip()
-    outcome = f"{login.result}: {why}" if why else login.result
-    yield f"  [{login.section}] {printable(outcome)} after {login.elapsed * 1000:.1f} ms"
-    width = max((len(step.stage) for step in login.steps), default=0)
-    for step in login.steps:
-        detail = f"  {step.detail}" if step.detail else ""
-        yield f"  {step.at * 1000:10.1f} ms  {step.stage:{width}}  {printable(step.result + detail)}"
+    yield f"  [{login.section}] {story.outcome} after {story.elapsed:.1f} ms"
+    width = max((len(step.stage) for step in story.steps), default=0)
+    for step in story.steps:
+        yield f"  {step.at:10.1f} ms  {step.stage:{width}}  {step.what}"
