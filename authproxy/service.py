@@ -253,6 +253,7 @@ def _open_monitor(settings: MetricsSettings, service: Service, sockets: Sockets)
 def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Sockets) -> Front:
     """The APIs. Stopped before what they use: first the listener, then the logins that go on by themselves."""
     # half a second of imports that many daemons don't need
+    from authproxy.secondfactor.login_figures import LoginFigures
     from authproxy.secondfactor.phone_rooms import PhoneRooms
     from authproxy.secondfactor.portal_login import PortalLogin
     from authproxy.secondfactor.prompt_rooms import open_prompts
@@ -284,6 +285,8 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
         texts=outside.texts,
         syncs=service.syncs,
         status=_open_status(service, office, outside),
+        pending=lambda: service.assembly.pending,
+        figures=LoginFigures(office, time.time),
     )
     applications = embedded.applications()
     prompts = open_prompts(embedded, office, ceremonies, applications, web.base_url, service.log_of_api, reactor)

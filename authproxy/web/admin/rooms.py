@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from authproxy.config.settings import ServiceSettings
 from authproxy.secondfactor.gateways import Texts
+from authproxy.secondfactor.login_figures import LoginFigures
 from authproxy.secondfactor.mailroom import Mailroom
 from authproxy.secondfactor.office import Office
 from authproxy.secondfactor.phone_desk import PhoneDesk
@@ -26,7 +27,8 @@ def nothing_known() -> Report:
 class AdminRooms:
     """``now``: epoch seconds. ``base_url``: ``https://host[:port]``. ``keys``: security keys. ``attempts``: how
     often an address may try to log in. ``warnings``: what every page shows on top, as primary-only mode.
-    ``mail``, ``texts``: None: there is no mail server, or no gateway for messages."""
+    ``mail``, ``texts``: None: there is no mail server, or no gateway for messages. ``pending``: logins that are
+    being decided. ``figures``: None: the log is not counted."""
 
     office: Office
     seeds: SeedBox
@@ -41,3 +43,5 @@ class AdminRooms:
     texts: Texts | None = None
     syncs: SyncDesk | None = None
     status: Callable[[], Report] = nothing_known
+    pending: Callable[[], int] = int
+    figures: LoginFigures | None = None
