@@ -210,6 +210,12 @@ def build(
     return service
 
 
+def _applications_of(settings: Settings) -> tuple[str, ...]:
+    """Names of what the server sections are to the embedded service."""
+    sections = [*settings.radius_servers, *settings.ldap_servers]
+    return tuple(sorted({each.application or each.name for each in sections if each.remote is None}))
+
+
 def load_dictionary(settings: Settings) -> Dictionary:
     """Takes a moment. Raises ConfigError."""
     dictionary = Dictionary.load(settings.main.dictionary_dir)
@@ -284,6 +290,8 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
         mail=outside.post.mailroom if outside.post is not None else None,
         texts=outside.texts,
         syncs=service.syncs,
+        prices=outside.prices,
+        sections=_applications_of(settings),
         status=_open_status(service, office, outside),
         pending=lambda: service.assembly.pending,
         figures=LoginFigures(office, time.time),

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from authproxy.config.settings import ServiceSettings
+from authproxy.config.settings_telephony import Prices
+from authproxy.secondfactor.account_settings import Defaults
 from authproxy.secondfactor.gateways import Texts
 from authproxy.secondfactor.login_figures import LoginFigures
 from authproxy.secondfactor.mailroom import Mailroom
@@ -23,12 +25,16 @@ def nothing_known() -> Report:
     return Report(0.0, ())
 
 
+_NO_PRICES = Prices()
+
+
 @dataclass(frozen=True, slots=True)
 class AdminRooms:
     """``now``: epoch seconds. ``base_url``: ``https://host[:port]``. ``keys``: security keys. ``attempts``: how
     often an address may try to log in. ``warnings``: what every page shows on top, as primary-only mode.
     ``mail``, ``texts``: None: there is no mail server, or no gateway for messages. ``pending``: logins that are
-    being decided. ``figures``: None: the log is not counted."""
+    being decided. ``figures``: None: the log is not counted. ``sections``: the applications that server
+    sections are."""
 
     office: Office
     seeds: SeedBox
@@ -44,4 +50,11 @@ class AdminRooms:
     syncs: SyncDesk | None = None
     status: Callable[[], Report] = nothing_known
     pending: Callable[[], int] = int
+    prices: Prices = _NO_PRICES
+    sections: tuple[str, ...] = ()
     figures: LoginFigures | None = None
+
+    @property
+    def defaults(self) -> Defaults:
+        """What the account's settings are as long as nobody changes them."""
+        return Defaults(self.settings, self.prices)
