@@ -25,7 +25,7 @@ def _(text: str) -> str:
     return text
 
 
-_WORDS: Final = {"accept": _("accepted"), "reject": _("rejected"), "challenge": _("asked on")}
+_WORDS: Final = {"accept": _("accepted"), "reject": _("rejected"), "challenge": _("challenged")}
 
 
 async def show(visit: Visit) -> Response:
