@@ -40,7 +40,8 @@ def remember_browser(
     address: str,
     now: float,
 ) -> str:
-    """What the browser is given. ``browser``: its User-Agent."""
+    """What the browser is given. ``browser``: its User-Agent. What has expired is forgotten."""
+    connection.execute(table.delete().where(table.c.expires <= now))
     secret = secrets.token_urlsafe(32)
     connection.execute(
         table.insert().values(
@@ -88,11 +89,6 @@ def browsers_of(connection: sa.Connection, user_id: str, now: float) -> list[Rem
 def forget_browsers(connection: sa.Connection, user_id: str) -> int:
     """All of a user's. How many there were."""
     return connection.execute(table.delete().where(table.c.user_id == user_id)).rowcount
-
-
-def prune_browsers(connection: sa.Connection, now: float) -> int:
-    """Deletes what has expired."""
-    return connection.execute(table.delete().where(table.c.expires <= now)).rowcount
 
 
 def _hash(secret: str) -> bytes:

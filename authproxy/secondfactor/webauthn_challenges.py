@@ -15,9 +15,9 @@ from fido2.utils import websafe_decode
 from fido2.webauthn import CollectedClientData
 
 from authproxy.model import JsonValue
+from authproxy.secondfactor import tickets
 from authproxy.secondfactor.security_keys import Owner
 from authproxy.secondfactor.webauthn_outcomes import NotProven, UserVerification, Why
-from authproxy.store.tables import tickets
 
 VALID_SECONDS: Final = 300.0
 _KIND = "webauthn"
@@ -54,15 +54,8 @@ class Taken:
 def issue(connection: sa.Connection, bound: Bound, verification: UserVerification, now: float) -> bytes:
     """32 random bytes."""
     challenge = secrets.token_bytes(32)
-    connection.execute(
-        tickets.insert().values(
-            hash=sha256(challenge).digest(),
-            kind=_KIND,
-            payload=json.dumps({"bound": bound.mark, "verification": verification}),
-            created=now,
-            expires=now + VALID_SECONDS,
-        )
-    )
+    payload: dict[str, JsonValue] = {"bound": bound.mark, "verification": str(verification)}
+    tickets.issue(connection, _KIND, challenge, payload, now + VALID_SECONDS, now)
     return challenge
 
 
@@ -76,30 +69,14 @@ def take(
         is_own_page = client.cross_origin is False and "topOrigin" not in json.loads(client.decode())
     except Exception as error:  # of many kinds, for it is an answer from outside
         return NotProven(Why.GARBAGE, repr(error)[:200])
-    row = _use(connection, client.challenge, now)
-    payload = json.loads(row) if row is not None else {}
-    if payload.get("bound") != bound.mark:
+    payload = tickets.take(connection, _KIND, client.challenge, now)
+    if payload is None or payload["bound"] != bound.mark:
         return NotProven(Why.EXPIRED)
     if client.origin not in origins:
         return NotProven(Why.ORIGIN, repr(client.origin)[:200])
     if not is_own_page:
         return NotProven(Why.FRAME)
-    return Taken(client.challenge, UserVerification(payload["verification"]))
-
-
-def _use(connection: sa.Connection, challenge: bytes, now: float) -> str | None:
-    used = (
-        tickets.update()
-        .where(
-            tickets.c.hash == sha256(challenge).digest(),
-            tickets.c.kind == _KIND,
-            tickets.c.used.is_(None),
-            tickets.c.expires > now,
-        )
-        .values(used=now)
-        .returning(tickets.c.payload)
-    )
-    return connection.execute(used).scalar_one_or_none()
+    return Taken(client.challenge, UserVerification(str(payload["verification"])))
 
 
 def _client_data(answer: JsonValue) -> CollectedClientData:
