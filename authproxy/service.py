@@ -212,7 +212,7 @@ def build(
 
 def _applications_of(settings: Settings) -> tuple[str, ...]:
     """Names of what the server sections are to the embedded service."""
-    sections = [*settings.radius_servers, *settings.ldap_servers]
+    sections: list[RadiusServerSettings | LdapServerSettings] = [*settings.radius_servers, *settings.ldap_servers]
     return tuple(sorted({each.application or each.name for each in sections if each.remote is None}))
 
 
