@@ -91,7 +91,8 @@ def test_the_cookie_changes_when_the_login_is_complete_and_the_old_one_is_worth_
     assert browser.get("/admin/account").status == 200
     for old in ("planted", first):
         browser.cookies[COOKIE] = old
-        assert browser.get("/admin/account").location.startswith("/admin/login?")
+        for path in ("/admin/account", "/admin/login/factor"):
+            assert browser.get(path).location.startswith("/admin/login?")
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_other_sites_and_plain_http(panel: PanelHost) -> None:
