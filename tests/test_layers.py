@@ -217,6 +217,7 @@ RULES = (
             "authproxy.secondfactor.outbox",
             "authproxy.secondfactor.refusals",
             "authproxy.secondfactor.reach",
+            "authproxy.secondfactor.seeds",
             "authproxy.secondfactor.telephony",
         ),
     ),

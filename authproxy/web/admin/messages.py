@@ -111,7 +111,7 @@ async def show_texts(visit: Visit) -> Response:
 async def show_text(visit: Visit) -> Response:
     name = visit.path["name"]
     letter = _mail(visit).preview(name)
-    return visit.render("admin/messages/text.html", name=name, letter=letter)
+    return visit.render("admin/messages/text.html", text_name=name, letter=letter)
 
 
 async def show_text_html(visit: Visit) -> Response:
