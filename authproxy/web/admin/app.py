@@ -13,6 +13,7 @@ from authproxy.web.admin import (
     administrators,
     applications,
     audit,
+    billing,
     bypass_codes,
     dashboard,
     directories,
@@ -23,8 +24,10 @@ from authproxy.web.admin import (
     login_log,
     messages,
     phones,
+    policies,
     roles,
     search,
+    settings,
     status,
     telephony_log,
     tokens,
@@ -59,6 +62,9 @@ PAGES: Final[tuple[Page, ...]] = tuple(
         login_log.PAGES,
         telephony_log.PAGES,
         search.PAGES,
+        policies.PAGES,
+        settings.PAGES,
+        billing.PAGES,
     )
 )
 
