@@ -131,6 +131,6 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("GET", "/admin/mail-texts/{name}", Permission.MODIFY_SETTINGS, show_text),
     Page("GET", "/admin/mail-texts/{name}/html", Permission.MODIFY_SETTINGS, show_text_html),
     Page("GET", f"{HOME}/{{message}}", Permission.VIEW_LOGS, show),
-    Page("POST", f"{HOME}/{{message}}/reveal", Permission.VIEW_LOGS, reveal),
+    Page("POST", f"{HOME}/{{message}}/reveal", Permission.MODIFY_DEVICES, reveal),
     Page("GET", f"{HOME}/{{message}}/html", Permission.VIEW_LOGS, show_html),
 )
