@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from authproxy.cli.amounts import counted
 from authproxy.cli.context import Shell, Shown, service_command
 from authproxy.cli.moments import iso
 from authproxy.secondfactor import bypass
@@ -70,4 +71,6 @@ def revoke(shell: Shell, user: str) -> None:
         owner = find_user(connection, user, shell.mode)
         count = bypass.revoke_codes(connection, owner)
         note(connection, shell_actor(), "bypass revoke", owner.username, {"codes": count})
-    shell.show({"username": owner.username, "revoked": count}, f"revoked {count} codes of {owner.username}")
+    shell.show(
+        {"username": owner.username, "revoked": count}, f"revoked {counted(count, 'code')} of {owner.username}"
+    )

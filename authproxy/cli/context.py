@@ -122,4 +122,6 @@ def table(rows: list[Shown], columns: list[str]) -> str:
 def _cell(value: JsonValue) -> str:
     if isinstance(value, list):
         return ", ".join(str(each) for each in value) or "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "-" if value is None or value == "" else str(value)

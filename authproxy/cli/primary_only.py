@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import click
 
+from authproxy.cli.amounts import counted
 from authproxy.cli.context import Shell, Shown, service_command
 from authproxy.cli.moments import iso
 from authproxy.errors import AuthproxyError
@@ -107,8 +108,8 @@ def _show(shell: Shell, state: PrimaryOnlyState | None, answer: Mapping[str, obj
         text = "primary-only mode is off: second factors are asked"
     else:
         text = (
-            f"PRIMARY-ONLY MODE IS ON until {iso(state.until)} ({left / 60:.0f} minutes), started by {state.by}:"
-            " passwords alone are enough"
+            f"PRIMARY-ONLY MODE IS ON until {iso(state.until)} ({counted(round(left / 60), 'minute')}),"
+            f" started by {state.by}: passwords alone are enough"
         )
     if answer is None:
         text += f" ({_NOBODY})" if state else " (no daemon is running here)"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from authproxy.cli.amounts import counted
 from authproxy.cli.context import Shell, Shown, service_command
 from authproxy.cli.moments import iso
 from authproxy.cli.rowfile import FILE, read_rows, refuse
@@ -157,7 +158,7 @@ def import_(shell: Shell, file: Path) -> None:
             note(connection, shell_actor(), "user import", file.name, {"users": len(new)})
     if bad:
         refuse(shell, file, bad)
-    shell.show({"imported": len(new)}, f"imported {len(new)} users")
+    shell.show({"imported": len(new)}, f"imported {counted(len(new), 'user')}")
 
 
 def as_json(user: users.User, other_names: list[str] | None = None) -> Shown:

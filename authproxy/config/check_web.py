@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from authproxy.config.problems import Findings
 from authproxy.config.schema_web import TURNS_ON
 from authproxy.config.values import SectionValues
 
+_HTTPS = 443
 _WITHOUT_USE = (
     *TURNS_ON,
     "interface",
@@ -31,6 +34,7 @@ def check_web(service: SectionValues, findings: Findings) -> None:
         if service.is_given(name) and not service.is_mentioned(other):
             findings.error(service.line_of(name), service.name, name, f"needs {other}, too")
     if is_web_wanted(service):
+        _port_of_address(service, findings)
         return
     if service.text("new_user_policy") == "enroll":
         message = "nobody can enroll: the web side is off"
@@ -41,3 +45,14 @@ def check_web(service: SectionValues, findings: Findings) -> None:
             reason = "web=false" if service.is_given("web") else "the web side is off"
             message = f"has no effect: {reason}"
             findings.warning(service.line_of(name), service.name, name, message, wanted="web=true")
+
+
+def _port_of_address(service: SectionValues, findings: Findings) -> None:
+    """Right behind a reverse proxy, and a puzzle for who has none."""
+    address = service.text("base_url")
+    if not address:
+        return
+    told, listens = urlsplit(address).port or _HTTPS, service.integer("port")
+    if told != listens:
+        message = f"leads to port {told}, the daemon listens on {listens}: something in between has to pass it on"
+        findings.info(service.line_of("base_url"), service.name, "base_url", message)

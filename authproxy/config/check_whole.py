@@ -138,6 +138,8 @@ def listeners(sections: Sequence[SectionValues]) -> list[Listener]:
     found = []
     for section in sections:
         kind = section.type
+        if not section.is_served:
+            continue
         if kind.role is Role.SERVER:
             found.append(_listener(section, "port", "TCP" if kind.name == "ldap_server_auto" else "UDP"))
             if section.is_given("ssl_cert_path"):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+_BEFORE_HOST = re.compile(r"[^\s/@:'\"]*:(?!//)[^\s/@]*@")
+_OF_QUERY = re.compile(r"([?&][^=&\s]*)=[^&\s]*")
 _SHOWN_LENGTH = 80
 _MESSAGE_LENGTH = 500
 
@@ -86,6 +89,10 @@ def printable(text: str, longest: int = _SHOWN_LENGTH) -> str:
 
 
 def quoted(text: str) -> str:
+    """A value as it is shown: of an address neither the password before its host nor what its query says."""
+    text = _BEFORE_HOST.sub("*****@", text)
+    if "://" in text:
+        text = _OF_QUERY.sub(r"\1=*****", text)
     return f"'{printable(text)}'"
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from authproxy.config import hints
 from authproxy.config.check_entries import read_entries
 from authproxy.config.check_sections import check_section
 from authproxy.config.check_telephony import check_calls
 from authproxy.config.check_whole import check_whole
 from authproxy.config.ini import Document, Section
-from authproxy.config.problems import Findings, in_file_order
+from authproxy.config.problems import Findings, Problem, Severity, in_file_order
 from authproxy.config.schema import section_base
 from authproxy.config.schema_global import MAIN, SERVICE
 from authproxy.config.sections import section_type
@@ -36,8 +39,25 @@ def check(document: Document, *, syntax_only: bool = False) -> Checked:
         if sections:
             check_whole(sections, document, findings)
         check_calls(sections, service, findings)
-    problems = tuple(in_file_order(findings.problems))
+    problems = tuple(in_file_order(_weighed(findings.problems, sections)))
     return Checked(document.source, problems, tuple(sections), main, service)
+
+
+def _weighed(problems: Sequence[Problem], sections: Sequence[SectionValues]) -> list[Problem]:
+    """What is wrong in a section that has no effect keeps nobody from using the rest of the file. Keys that belong
+    to another section are not its own: they have an effect elsewhere, or should."""
+    idle = {section.name: section.type for section in sections if not section.is_served}
+
+    def is_idle(problem: Problem) -> bool:
+        kind = idle.get(problem.section)
+        return kind is not None and (not problem.key or kind.resolve(problem.key) is not None)
+
+    return [
+        replace(problem, severity=Severity.WARNING)
+        if problem.severity is Severity.ERROR and is_idle(problem)
+        else problem
+        for problem in problems
+    ]
 
 
 def _values(section: Section, document: Document, findings: Findings) -> SectionValues | None:

@@ -103,13 +103,18 @@ class PrimaryOnly:
     def _say(self, what: str) -> None:
         assert self._state is not None
         _log.warn(
-            "PRIMARY-ONLY MODE {what}: passwords alone are enough until {until} ({minutes:.0f} minutes),"
+            "PRIMARY-ONLY MODE {what}: passwords alone are enough until {until} ({minutes}),"
             " started by {by}; `authproxy primary-only stop` ends it",
             what=what,
             until=_moment(self._state.until),
-            minutes=self._state.left(self._now()) / 60,
+            minutes=_minutes(self._state.left(self._now())),
             by=self._state.by,
         )
+
+
+def _minutes(seconds: float) -> str:
+    number = round(seconds / 60)
+    return "1 minute" if number == 1 else f"{number} minutes"
 
 
 def _moment(at: float) -> str:
