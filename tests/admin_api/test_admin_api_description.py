@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from authproxy.web.api.admin.app import OPERATIONS, find
 from authproxy.web.api.admin.openapi import FILE, describe, envelope_of, text
 from authproxy.web.api.admin.operation import Operation
+from authproxy.web.api.admin.operations import OPERATIONS, find
 from tests.admin_api.schema import KEYWORDS, flaws
 from tests.web.apihost import ApiHost
 
@@ -32,6 +34,21 @@ def test_every_operation_is_described_once_under_a_name_of_its_own() -> None:
     assert all(each["summary"] and each["x-permissions"] for each in said)
     tags = {tag["name"] for tag in document["tags"]}
     assert all(set(each["tags"]) <= tags for each in said)
+
+
+def test_every_reference_leads_somewhere() -> None:
+    document = describe()
+    targets = set(re.findall(r'"#/components/(\w+/\w+)"', json.dumps(document)))
+    assert targets
+    for target in targets:
+        kind, name = target.split("/")
+        assert name in document["components"][kind]
+
+
+def test_the_daemon_serves_it_to_everybody(host: ApiHost) -> None:
+    context = ssl.create_default_context(cafile=str(host.ca))
+    with urllib.request.urlopen(f"https://localhost:{host.port}/admin/openapi.json", context=context) as answer:
+        assert json.load(answer) == describe()
 
 
 def test_what_stands_in_a_path_is_a_parameter_of_it() -> None:

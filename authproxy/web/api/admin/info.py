@@ -76,8 +76,8 @@ _SPAN = "mintime:integer maxtime:integer"
 _op = table((ApiPermission.INFO,), (ApiPermission.INFO,))
 OPERATIONS = (
     _op("GET", "/v1/info/summary", _summary, "How many there are",
-        gives=record(admin_count=WHOLE, integration_count=WHOLE, user_count=WHOLE, telephony_credits_remaining=WHOLE,
-                     user_pending_deletion_count=WHOLE, edition=TEXT)),
+        gives=record(admin_count=WHOLE, integration_count=WHOLE, user_count=WHOLE,
+                     telephony_credits_remaining=WHOLE, user_pending_deletion_count=WHOLE, edition=TEXT)),
     _op("GET", "/v1/info/telephony_credits_used", _credits, "Credits used, by default in 30 days", _SPAN,
         record(telephony_credits_used=WHOLE, mintime=WHOLE, maxtime=WHOLE)),
     _op("GET", "/v1/info/authentication_attempts", _attempts, "Logins by how they ended", _SPAN,

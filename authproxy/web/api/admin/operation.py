@@ -52,7 +52,7 @@ Answer = JsonValue | Part | Response
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request of an application that may make it. ``ids``: what stands in its path. ``address``: whence it is."""
+    """A request of an application that may make it. ``ids``: what stands in its path. ``address``: whence."""
 
     app: Application
     parameters: Parameters
@@ -110,8 +110,8 @@ Work = Callable[[sa.Connection, Asked], Any]
 @dataclass(frozen=True, slots=True)
 class Operation:
     """``path`` has the names of ``ids`` in braces. Any of ``permissions`` will do. ``answer`` is called in the
-    office: of a GET with a connection to read, else in a transaction. ``then`` goes on, in the reactor's thread, with
-    what it returned. ``gives``: the schema of the response, ``is_list``: a list with metadata."""
+    office: of a GET with a connection to read, else in a transaction. ``then`` goes on, in the reactor's thread,
+    with what it returned. ``gives``: the schema of the response, ``is_list``: a list with metadata."""
 
     method: str
     path: str
