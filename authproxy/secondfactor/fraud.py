@@ -1,4 +1,5 @@
-"""What happens when a user reports a login as fraud: log, audit and, if so configured, a lockout."""
+"""What happens when a user reports a login as fraud: log, audit, no browser is remembered any more and, if so
+configured, a lockout."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from twisted.logger import Logger
 from authproxy.secondfactor.gateways import FraudAlert, FraudReport
 from authproxy.secondfactor.lockout import UNTIL_UNLOCKED
 from authproxy.store.statements import Connection, Parameters, compiled
-from authproxy.store.tables import audit, users
+from authproxy.store.tables import audit, remembered_browsers, users
 from authproxy.store.writer import Writer
 
 _NOTE = compiled(
@@ -25,6 +26,7 @@ _NOTE = compiled(
     )
 )
 _LOCK = compiled(users.update().where(users.c.id == bindparam("user")).values(locked_until=bindparam("until")))
+_FORGET = compiled(remembered_browsers.delete().where(remembered_browsers.c.user_id == bindparam("user")))
 
 _log = Logger()
 
@@ -67,6 +69,7 @@ class FraudDesk:
         def job(connection: Connection) -> None:
             row: Parameters = {"now": now, "actor": f"user:{report.username}", "username": report.username}
             connection.execute(_NOTE, {**row, "detail": json.dumps(detail)})
+            connection.execute(_FORGET, {"user": report.user_id})
             if locks:
                 connection.execute(_LOCK, {"user": report.user_id, "until": UNTIL_UNLOCKED})
 

@@ -25,7 +25,9 @@ from authproxy.secondfactor.sessions import Opened, Session
 PORTAL: Final = Application("portal", "websdk", "PORTAL", b"")
 """Its name is what policies are assigned to; nobody can sign for it, for it has no key."""
 
-_PROVEN: Final = frozenset(("duo_push", "phone_call", "passcode", "sms_passcode", "bypass_code", "security_key"))
+_PROVEN: Final = frozenset(
+    ("duo_push", "phone_call", "passcode", "sms_passcode", "hardware_token", "bypass_code", "security_key")
+)
 
 ChecksPassword = Callable[[str, bytes, str], Awaitable[str | None]]
 """User name, password and the browser's address; the name as the directory has it, or None. May raise

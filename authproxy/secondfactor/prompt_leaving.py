@@ -23,7 +23,7 @@ from authproxy.secondfactor.remembered_browsers import DAY, remember_browser, us
 from authproxy.secondfactor.sessions import Session, end_one, remember
 from authproxy.secondfactor.users import find_user
 
-_TO_REMEMBER: Final = frozenset(("push", "phone", "sms", "passcode", SECURITY_KEY))
+_TO_REMEMBER: Final = frozenset(("push", "phone", "passcode", "SMS passcode", "hardware token", SECURITY_KEY))
 
 
 class Leaving:

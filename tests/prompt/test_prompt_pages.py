@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -296,4 +298,67 @@ def test_a_bypass_code_is_nothing_to_remember(remembering: Demo) -> None:
     code = remembering.host.bypass_code("alice")
     visitor, _ = remembering.begin("alice")
     visitor.passcode(code)
+    assert "duo_code" in visitor.page.query
+
+
+# ---------------------------------------------------------------- ends
+
+
+def _is_gone(url: str, tab: Visitor) -> bool:
+    return bool(tab.get(url).gone)
+
+
+def test_two_looks_at_a_time_get_one_code(demo: Demo) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(3):
+            visitor, _ = demo.begin("alice")
+            visitor.choose("push:")
+            url = visitor.page.url
+            demo.host.answer_push(PushStatus.APPROVED)
+            cookies = visitor.session.cookies
+            tabs = [Visitor(demo.host) for _ in range(8)]
+            for tab in tabs:
+                tab.session.cookies = cookies.copy()
+            while not any(pool.map(partial(_is_gone, url), tabs)):
+                pass
+            assert sum(bool(tab.page.gone) for tab in tabs) == 1
+
+
+def test_choosing_another_way_ends_the_push(demo: Demo) -> None:
+    visitor, _ = demo.begin("alice")
+    visitor.choose("push:")
+    visitor.choose("cancel")
+    query = sa.select(tables.pushes.c.status).order_by(tables.pushes.c.created.desc()).limit(1)
+    for _ in range(100):
+        with demo.host.database.reading() as connection:
+            if connection.execute(query).scalar_one() == "cancelled":
+                break
+        visitor.get(visitor.page.url)
+    else:
+        raise AssertionError("the push is still open")
+    assert last_login(demo.host)["reason"] == "the client gave up"
+
+
+def test_the_portal_is_reached_from_the_prompt_where_the_application_allows_it(host: ApiHost) -> None:
+    demo = Demo.make(host, "with a portal", policy={"self_service": {"portal": True}})
+    visitor, _ = demo.begin("alice")
+    (link,) = re.findall(r'href="(/portal/from/[^"]*)"', visitor.page.html)
+    assert visitor.get(visitor.base + link).title == CHOOSING
+    assert "portal, as alice" in visitor.page.text
+    visitor.passcode(host.code("alice"))
+    assert visitor.page.url.endswith("/portal/")
+    without, _ = Demo.make(host, "without one").begin("alice")
+    assert "/portal" not in without.page.html
+
+
+def test_factors_that_a_policy_leaves_out_are_neither_shown_nor_taken(host: ApiHost) -> None:
+    demo = Demo.make(host, "codes only", policy={"factors": ["passcode"]})
+    visitor, _ = demo.begin("alice")
+    assert not [choice for choice in visitor.page.choices if choice.startswith("push")]
+    page = visitor.post({"choice": f"push:{host.phone}"})
+    if page.title != CHOOSING:
+        page = visitor.wait()
+    assert "This way to log in is not allowed here." in page.text
+    assert visitor.session.post(f"{page.url}/key", timeout=20).status_code == 403
+    visitor.passcode(host.code("alice"))
     assert "duo_code" in visitor.page.query
