@@ -13,6 +13,7 @@ from authproxy.secondfactor.administrators import Administrator, add_administrat
 from authproxy.secondfactor.refusals import NotFound
 from authproxy.secondfactor.roles import MATRIX, Permission, Role
 from authproxy.secondfactor.sessions import list_sessions
+from tests.mail.mailserver import MailServer
 from tests.panel import people
 from tests.panel.panelhost import Answer, Browser, PanelHost
 
@@ -21,9 +22,18 @@ HOME = "/admin/administrators"
 
 
 @pytest.fixture(scope="module")
-def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PanelHost]:
-    """One from where an address may try as often as it likes."""
-    made = PanelHost.make(tmp_path_factory.mktemp("panel") / "host", "request_rate=0").start()
+def server() -> Iterator[MailServer]:
+    made = MailServer("none")
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def panel(tmp_path_factory: pytest.TempPathFactory, server: MailServer) -> Iterator[PanelHost]:
+    """One from where an address may try as often as it likes, and with mail."""
+    more = f"request_rate=0\n[mail]\nhost=127.0.0.1\nport={server.port}\ntls=none\nfrom=mfa@firm.example\n"
+    made = PanelHost.make(tmp_path_factory.mktemp("panel") / "host", more).start()
     yield made
     made.stop()
 
@@ -305,14 +315,32 @@ def test_links_for_a_password_and_for_everything(panel: PanelHost) -> None:
         page = browser.post(f"{HOME}/{admin.id}/link", {"kind": kind})
         (token,) = re.findall(r"/admin/link/([\w-]{43})<", page.html)
         assert title in panel.browser(None).get(f"/admin/link/{token}").text
-        assert panel.last_change("admin link").detail == {"kind": kind}
+        assert panel.last_change("admin link").detail == {"kind": kind, "mailed": False}
+
+
+def test_a_link_is_mailed_if_the_owner_likes(panel: PanelHost, server: MailServer) -> None:
+    browser = panel.browser()
+    assert "Mail the link" in browser.get(f"{HOME}/add").text
+    fields = {"name": "Mailed", "email": "mailed@firm.example", "role": "Billing", "mail": "1"}
+    page = browser.post(f"{HOME}/add", fields)
+    assert "on its way by mail" in page.text
+    give_up = time.monotonic() + 20
+    while not server.mails and time.monotonic() < give_up:
+        time.sleep(0.05)
+    (mail,) = server.mails
+    assert mail.recipients == ["mailed@firm.example"]
+    assert re.findall(r'class="secret">([^<]+)<', page.html) == [mail.link]
+    assert panel.browser(None).get(mail.link.removeprefix(panel.url)).status == 200
+    assert panel.last_change("admin link").detail == {"kind": "activation", "mailed": True}
 
 
 def test_the_last_owner_stays_and_one_alone_is_warned_of(panel: PanelHost) -> None:
     with panel.writing() as connection:
-        connection.exec_driver_sql("UPDATE administrators SET role = 'Administrator' WHERE role = 'Owner' AND email <> 'owner@example.com'")
+        connection.exec_driver_sql(
+            "UPDATE administrators SET role = 'Administrator' WHERE role = 'Owner' AND name <> 'Owner'"
+        )
     browser, owner = panel.browser(), panel.admins[Role.OWNER]
-    assert "only one active Owner" in browser.get(HOME).text
+    assert "There is only one active Owner" in browser.get(HOME).text
     path = f"{HOME}/{owner.id}"
     edition = browser.get(path).inputs()["edition"]
     tries = [
@@ -322,7 +350,7 @@ def test_the_last_owner_stays_and_one_alone_is_warned_of(panel: PanelHost) -> No
     ]
     assert [(answer.status, "is the last active Owner" in answer.text) for answer in tries] == [(400, True)] * 3
     person(panel, "second", Role.OWNER)
-    assert "only one active Owner" not in browser.get(HOME).text
+    assert "There is only one active Owner" not in browser.get(HOME).text
 
 
 def test_administrators_are_found_by_name(panel: PanelHost) -> None:

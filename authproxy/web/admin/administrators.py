@@ -9,6 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 from starlette.responses import Response
 
+from authproxy.model import JsonValue
 from authproxy.secondfactor import admin_account, admin_links, administrators, recovery_codes
 from authproxy.secondfactor.admin_activation import owner_of
 from authproxy.secondfactor.administrators import Administrator
@@ -45,24 +46,30 @@ class Card:
 async def show_all(visit: Visit) -> Response:
     text, window = visit.query.get("text", "").strip(), window_of(visit)
 
-    def work(connection: sa.Connection) -> tuple[Listing[Administrator], str]:
+    def work(connection: sa.Connection) -> tuple[Listing[Administrator], int]:
         found = administrators.list_administrators(connection, text, window)
-        return found, administrators.owner_warning(connection)
+        return found, administrators.count_owners(connection)
 
-    found, warning = await visit.read(work)
+    found, owners = await visit.read(work)
     return visit.render(
         "admin/administrators/list.html",
         admins=found.rows,
         pages=pager(visit, found, window),
         text=text,
-        warning=warning,
+        is_lonely=owners < administrators.FEWEST_OWNERS,
         now=visit.rooms.now(),
     )
 
 
 async def show(visit: Visit) -> Response:
     card = await visit.read(lambda c: _card(c, visit))
-    return visit.render("admin/administrators/show.html", card=card, roles=_ROLES, now=visit.rooms.now())
+    return visit.render(
+        "admin/administrators/show.html",
+        card=card,
+        roles=_ROLES,
+        now=visit.rooms.now(),
+        can_mail=visit.rooms.mail is not None,
+    )
 
 
 def _card(connection: sa.Connection, visit: Visit) -> Card:
@@ -84,7 +91,7 @@ def _find(connection: sa.Connection, visit: Visit) -> Administrator:
 
 
 async def ask_new(visit: Visit) -> Response:
-    return visit.render("admin/administrators/add.html", roles=_ROLES, form=visit.form, problem="")
+    return _add_page(visit, 200, "")
 
 
 async def add(visit: Visit) -> Response:
@@ -100,8 +107,19 @@ async def add(visit: Visit) -> Response:
     try:
         admin, link = await visit.change(work)
     except NotDone as error:
-        return visit.render("admin/administrators/add.html", 400, roles=_ROLES, form=form, problem=str(error))
+        return _add_page(visit, 400, str(error))
     return _link_page(visit, admin, link)
+
+
+def _add_page(visit: Visit, status: int, problem: str) -> Response:
+    return visit.render(
+        "admin/administrators/add.html",
+        status,
+        roles=_ROLES,
+        form=visit.form,
+        problem=problem,
+        can_mail=visit.rooms.mail is not None,
+    )
 
 
 async def make_link(visit: Visit) -> Response:
@@ -119,14 +137,37 @@ async def make_link(visit: Visit) -> Response:
 def _link(
     connection: sa.Connection, visit: Visit, admin: Administrator, kind: admin_links.Kind, now: float
 ) -> admin_links.NewLink:
+    """Mailed, if the form says so."""
     link = admin_links.new_link(connection, admin, kind, now)
-    note(connection, visit.actor, "admin link", admin.email, {"kind": kind}, address=visit.address)
+    is_mailed = _mail(connection, visit, admin, link)
+    told: dict[str, JsonValue] = {"kind": kind, "mailed": is_mailed}
+    note(connection, visit.actor, "admin link", admin.email, told, address=visit.address)
     return link
+
+
+def _mail(connection: sa.Connection, visit: Visit, admin: Administrator, link: admin_links.NewLink) -> bool:
+    mail = visit.rooms.mail
+    if mail is None or not visit.form.has("mail"):
+        return False
+    values = {
+        "username": admin.email,
+        "name": admin.name,
+        "role": admin.role,
+        "expires": link.expires,
+        "is_reset": link.kind == "reset",
+    }
+    secret = {"link": link.url(visit.rooms.base_url)}
+    mail.post(connection, mail.draft("administrator", admin.email, values, secret, admin_id=admin.id))
+    return True
 
 
 def _link_page(visit: Visit, admin: Administrator, link: admin_links.NewLink) -> Response:
     return visit.render(
-        "admin/administrators/link.html", admin=admin, link=link, url=link.url(visit.rooms.base_url)
+        "admin/administrators/link.html",
+        admin=admin,
+        link=link,
+        url=link.url(visit.rooms.base_url),
+        is_mailed=visit.rooms.mail is not None and visit.form.has("mail"),
     )
 
 
