@@ -26,17 +26,26 @@ from authproxy.web.pages.form import Form
 
 HOME: Final = "/admin/policies"
 _GROUPS_SHOWN: Final = Window(500)
-_TITLES: Final = {
-    "new_user": "New users",
-    "authentication": "Authentication",
-    "factors": "Factors",
-    "verified_push": "Verified push",
-    "remembered_devices": "Remembered devices",
-    "trusted_networks": "Trusted networks",
-    "user_location": "Countries",
-    "self_service": "Self-service",
-    "lockout": "Lockout",
+
+
+def _(text: str) -> str:
+    """Marks a text for the catalogue."""
+    return text
+
+
+_NAMED: Final = {
+    "new_user": _("New users"),
+    "authentication": _("Authentication"),
+    "factors": _("Factors"),
+    "verified_push": _("Verified push"),
+    "remembered_devices": _("Remembered devices"),
+    "trusted_networks": _("Trusted networks"),
+    "user_location": _("Countries"),
+    "security_keys": _("Security keys"),
+    "self_service": _("Self-service"),
+    "lockout": _("Lockout"),
 }
+_TITLES: Final = {name: _NAMED.get(name, name.replace("_", " ").capitalize()) for name in SECTIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +87,7 @@ def _card(
         "admin/policies/show.html",
         400 if problem else 200,
         policy=policy,
-        name=form.get("name") if form else policy.name,
+        title=form.get("name") if form else policy.name,
         sections=_sections(policy.sections) if form is None else _typed_sections(form),
         links=links,
         problem=problem,
@@ -110,7 +119,7 @@ def _sections(decided: Sections) -> list[SectionForm]:
 async def ask_new(visit: Visit) -> Response:
     is_global = visit.query.get("kind") == "global"
     return visit.render(
-        "admin/policies/add.html", name=policies.GLOBAL if is_global else "", is_global=is_global, problem=""
+        "admin/policies/add.html", title=policies.GLOBAL if is_global else "", is_global=is_global, problem=""
     )
 
 
@@ -123,7 +132,7 @@ async def add(visit: Visit) -> Response:
     try:
         made = await visit.change(work)
     except NotDone as error:
-        return visit.render("admin/policies/add.html", 400, name=name, is_global=is_global, problem=str(error))
+        return visit.render("admin/policies/add.html", 400, title=name, is_global=is_global, problem=str(error))
     return visit.go(f"{HOME}/{made.id}", visit.gettext("Added. It decides nothing yet: choose what it shall."))
 
 
