@@ -36,7 +36,7 @@ from authproxy.secondfactor.wakeup import listen as wakeup_listen
 from authproxy.store.challenges import StoreChallenges
 from authproxy.store.engine import Database, open_for_writing, sqlite_path
 from authproxy.store.journal import StoreJournal
-from authproxy.store.retention import prune
+from authproxy.store.retention import prune, prune_expired
 from authproxy.store.writer import Writer
 
 if TYPE_CHECKING:
@@ -165,16 +165,16 @@ class Embedded:
 
 
 def _forget_old_logins(writer: Writer, book: Rulebook, reactor: IReactorTime) -> Callable[[], None]:
-    """Every few hours, unless all are kept. What stops it."""
+    """And what has expired, every few hours. What stops it."""
 
     async def forget() -> None:
         days = book.service.login_retention_days
-        if not days:
-            return
         try:
-            await prune(writer, time.time() - days * _DAY)
+            await prune_expired(writer, time.time())
+            if days:
+                await prune(writer, time.time() - days * _DAY)
         except StoreUnavailable as error:
-            _log.error("old logins could not be deleted: {problem}", problem=str(error))
+            _log.error("what has had its time could not be deleted: {problem}", problem=str(error))
 
     pruning = LoopingCall(lambda: Deferred.fromCoroutine(forget()))
     pruning.clock = reactor
