@@ -98,7 +98,7 @@ def _show_link(
 ) -> None:
     web = shell.opened.settings.service.web
     if web is None:
-        raise ConfigError("there is no Admin Panel: [service] has no base_url")
+        raise ConfigError("there is no Admin Panel: the web side is off; base_url in [service] turns it on")
     link = admin_links.new_link(connection, admin, kind, time.time(), valid)
     detail: Shown = {"kind": kind, "expires": iso(link.expires)}
     note(connection, shell_actor(), "admin link", admin.email, detail)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import click
 
+from authproxy.cli.owner_check import owner_problem
 from authproxy.config import locate
 from authproxy.config.build import examine
 from authproxy.config.problems import Problem, Severity
@@ -31,11 +32,18 @@ def command(ctx: click.Context, config: Path | None, syntax_only: bool, as_json:
     try:
         path = locate.find(config)
         checked = examine(path, syntax_only=syntax_only)
+        if not syntax_only:
+            checked = _with_owners(path, checked)
     except ConfigError as error:
         _unreadable(str(config or ""), str(error), as_json=as_json)
         ctx.exit(1)
     click.echo(_as_json(checked) if as_json else _as_text(checked))
     ctx.exit(0 if checked.usable else 1)
+
+
+def _with_owners(path: Path, checked: Checked) -> Checked:
+    problem = owner_problem(path, checked)
+    return checked if problem is None else replace(checked, problems=(*checked.problems, problem))
 
 
 def _unreadable(file: str, message: str, *, as_json: bool) -> None:

@@ -173,6 +173,21 @@ def creation_statements() -> list[str]:
     return statements
 
 
+@contextlib.contextmanager
+def glance(path: Path) -> Iterator[sa.Connection]:
+    """A connection that can't write, to a file that is there, of whichever version. SQLAlchemy's errors pass."""
+
+    def connecting() -> sqlite3.Connection:
+        return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+
+    engine = sa.create_engine("sqlite://", creator=connecting, poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
 class Database:
     """The database for synchronous callers: commands, imports, tests.
 

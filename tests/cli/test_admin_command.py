@@ -59,7 +59,8 @@ def test_a_second_first_owner_is_refused_unless_forced(console: Console) -> None
 
 def test_without_a_web_side_there_is_nothing_to_log_in_to(console: Console) -> None:
     console.config.write_text(console.config.read_text().replace("base_url=https://mfa.example:8443\n", ""))
-    assert console.fails(*OWNER) == "there is no Admin Panel: [service] has no base_url"
+    told = "there is no Admin Panel: the web side is off; base_url in [service] turns it on"
+    assert console.fails(*OWNER) == told
     assert console.value("SELECT count(*) FROM administrators") == 0
 
 
@@ -122,3 +123,34 @@ def test_the_last_active_owner_cannot_be_disabled_or_deleted(console: Console) -
     ]
     detail = console.audit()[0][2]
     assert (detail["before"]["status"], detail["after"]["status"]) == ("active", "disabled")
+
+
+def test_check_warns_below_two_owners_and_changes_nothing(console: Console) -> None:
+    def warnings() -> list[str]:
+        problems = console.json("check")["problems"]
+        return [problem["message"] for problem in problems if "Owner" in problem["message"]]
+
+    assert warnings() == []  # no database yet
+    assert not console.state.exists()
+    console.run(*OWNER)
+    assert warnings() == ["there is no active Owner; `authproxy admin create-owner` makes the first"]
+    owner(console, "zoe@example.org")
+    before = (console.state / "authproxy.db").read_bytes()
+    (warning,) = warnings()
+    assert warning.startswith("there is only one active Owner")
+    assert "1 warning" in console.run("check")
+    assert (console.state / "authproxy.db").read_bytes() == before
+    assert [line for line in console.run("check", "--syntax-only").splitlines() if "Owner" in line] == []
+    owner(console, "yan@example.org")
+    assert warnings() == []
+
+
+def test_check_says_nothing_of_owners_without_a_panel_or_of_a_damaged_database(console: Console) -> None:
+    console.run(*OWNER)
+    console.config.write_text(console.config.read_text().replace("base_url=https://mfa.example:8443\n", ""))
+    assert "Owner" not in console.run("check")
+    (console.state / "authproxy.db").write_bytes(b"no database at all" * 100)
+    console.config.write_text(
+        console.config.read_text().replace("[service]\n", "[service]\nbase_url=https://mfa.example:8443\n")
+    )
+    assert "Owner" not in console.run("check")
