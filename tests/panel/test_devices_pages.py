@@ -87,7 +87,8 @@ def test_the_users_page_tells_why_pushes_do_not_arrive(panel: PanelHost) -> None
         connection.execute(
             tables.pushes.insert().values(
                 id="PUSILENT", user_id=user.id, username="silent", application="VPN", login_id="L",
-                created=now - 60, expires=now - 30, status="expired", phone_id=phone.id, sent_at=now - 58.5, delivered_at=None,
+                created=now - 60, expires=now - 30, status="expired",
+                phone_id=phone.id, sent_at=now - 58.5, delivered_at=None,
             )
         )  # fmt: skip
     text = panel.browser(Role.HELP_DESK).get(f"/admin/users/{user.id}").text
