@@ -6,19 +6,20 @@
 from __future__ import annotations
 
 import gc
-import importlib
 import json
 import os
 import signal
 import socket
 import sys
 
+import click
+
 from authproxy.cli import COMMANDS, main
 
 
 def serve(path: str) -> None:
     for name in COMMANDS:
-        importlib.import_module(f"authproxy.cli.{name.replace('-', '_')}")
+        main.get_command(click.Context(main), name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how they ended
     gc.collect()
     gc.freeze()
