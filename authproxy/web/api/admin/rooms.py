@@ -15,8 +15,8 @@ from authproxy.secondfactor.seeds import SeedBox
 
 @dataclass(frozen=True, slots=True)
 class ApiRooms:
-    """``mode``: ``username_normalization``. ``base_url``: ``https://host[:port]``. ``texts``, ``mail`` None: there is
-    no way to send them. ``forget``: an application was changed, so that what is remembered of it is void. ``now``:
+    """``mode``: ``username_normalization``. ``base_url``: ``https://host[:port]``. ``texts``, ``mail`` None: there
+    is no way to send them. ``forget``: an application was changed: what is remembered of it is void. ``now``:
     epoch seconds."""
 
     office: Office
