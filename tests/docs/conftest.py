@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -65,7 +64,7 @@ class DocsSite:
     """``sh`` runs a block as somebody would who has pasted it."""
 
     def __init__(self, directory: Path, processes: list[subprocess.Popen[str]]) -> None:
-        tcp = {name: free_port(socket.SOCK_STREAM) for name in ("web", "metrics", "directory")}
+        tcp = {name: free_port() for name in ("web", "metrics", "directory")}
         udp = {name: free_port() for name in ("auto", "challenge")}
         self.directory = directory
         self.ports = {**tcp, **udp}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import socket
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -170,7 +169,7 @@ class Zone(FileAuthority):
 def name_server() -> Iterator[tuple[str, int]]:
     factory = server.DNSServerFactory(authorities=[Zone("unused")], verbose=0)
     factory.noisy = False
-    port = free_port(socket.SOCK_STREAM)
+    port = free_port()
     udp = reactor.listenUDP(port, dns.DNSDatagramProtocol(factory), interface="127.0.0.1")
     tcp = reactor.listenTCP(port, factory, interface="127.0.0.1")
     yield "127.0.0.1", port

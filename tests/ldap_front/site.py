@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ class LdapSite:
     def __init__(self, directory: Path, slapd: Slapd, options: str = "exempt_primary_bind=false") -> None:
         directory.mkdir(parents=True)
         self.certificate = Certificate.make(directory)
-        self.port, self.ssl_port = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_STREAM)
+        self.port, self.ssl_port = free_port(), free_port()
         self.daemon = Daemon(
             directory,
             _CONFIG.format(

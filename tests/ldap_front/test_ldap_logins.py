@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 
 from authproxy.ldap import messages, responses
@@ -262,7 +260,7 @@ async def test_a_bind_on_a_connection_that_the_directory_has_just_closed_is_sent
 async def test_failover_to_the_second_host(make_door: MakeDoor, directory: Directory) -> None:
     from tests.peers.ports import free_port
 
-    hosts = (("127.0.0.1", free_port(socket.SOCK_STREAM)), ("127.0.0.1", directory.port))
+    hosts = (("127.0.0.1", free_port()), ("127.0.0.1", directory.port))
     door = make_door(settings_for(directory.port, hosts=hosts))
     client = await WireClient.to(door.port)
     assert (await client.bind("alice", f"wonderland,{CODE}")).code == Code.SUCCESS

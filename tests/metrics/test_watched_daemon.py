@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -104,7 +103,7 @@ class Watched:
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     directory = tmp_path_factory.mktemp("watched")
     receiver = Receiver()
-    tcp = {name: free_port(socket.SOCK_STREAM) for name in ("web", "port")}
+    tcp = {name: free_port() for name in ("web", "port")}
     udp = {name: free_port() for name in ("radius", "relayed", "nobody")}
     key = base64.b64encode(secrets.token_bytes(32)).decode()
     config = CONFIG.format(**tcp, **udp, syslog=receiver.port, state=directory / "state", key=key, secret=SECRET)

@@ -177,7 +177,7 @@ class Apache(_Process):
     def __init__(self, service: LdapService) -> None:
         binary = _require("apache2", "apache2-bin")
         super().__init__()
-        self._port = free_port(socket.SOCK_STREAM)
+        self._port = free_port()
         (self.directory / "htdocs").mkdir()
         (self.directory / "htdocs" / "index.html").write_text("come in")
         shutil.copy(service.ca_file, self.directory / "ca.pem")

@@ -11,7 +11,7 @@ _FIRST, _SPAN, _MOST_PROCESSES = 10_000, 5_000, 4
 _offsets = count()
 
 
-def free_port(_kind: int = socket.SOCK_DGRAM, address: str = "127.0.0.1") -> int:
+def free_port(address: str = "127.0.0.1") -> int:
     """A port of this process that nobody listens on, neither in UDP nor in TCP: it serves for either kind."""
     for _ in range(_SPAN):
         port = _own_first() + next(_offsets) % _SPAN

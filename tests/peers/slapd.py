@@ -136,8 +136,8 @@ class Slapd:
     ) -> None:
         self._binary = require_slapd()
         self._directory = directory
-        self.port = port or free_port(socket.SOCK_STREAM)
-        self.tls_port = free_port(socket.SOCK_STREAM)
+        self.port = port or free_port()
+        self.tls_port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         (directory / "db").mkdir(parents=True)
         (directory / "config").mkdir()

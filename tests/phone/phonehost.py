@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-import socket
 import ssl
 import threading
 import time
@@ -87,7 +86,7 @@ class PhoneHost:
         verified: str = "number",
     ) -> PhoneHost:
         directory.mkdir(parents=True, exist_ok=True)
-        authority, port = trustme.CA(), free_port(socket.SOCK_STREAM)
+        authority, port = trustme.CA(), free_port()
         authority.cert_pem.write_to_path(directory / "ca.pem")
         authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(directory / "web.pem")
         ports = {name: free_port() for name in ("auto", "challenge")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -169,7 +168,7 @@ async def test_a_busy_host_is_passed_over_and_never_a_denial(pair: Pair) -> None
 
 
 async def test_nobody_listening_gives_one_clear_line() -> None:
-    port = free_port(socket.SOCK_STREAM)
+    port = free_port()
 
     class Nobody:
         base, service_dn, service_password, ca_file = "dc=x", "cn=x", "x", "/nonexistent"

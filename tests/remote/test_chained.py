@@ -84,7 +84,7 @@ class Chain:
 
 
 def _door(directory: Path, service: str, keys: str, more: str = "") -> Door:
-    ports = {name: free_port() for name in ("only", "challenge")} | {"proxy": free_port(socket.SOCK_STREAM)}
+    ports = {name: free_port() for name in ("only", "challenge")} | {"proxy": free_port()}
     seed_key = base64.b64encode(secrets.token_bytes(32)).decode()
     head = f"[main]\ndebug=true\n[service]\nstate_dir={directory}/state\nseed_key={seed_key}\n{service}\n"
     daemon = Daemon(directory, head + (_SERVERS + more).format(**ports, secret=SECRET, keys=keys))
@@ -111,7 +111,7 @@ def _application(daemon: Daemon) -> Keys:
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
     directory = tmp_path_factory.mktemp("chain")
-    port = free_port(socket.SOCK_STREAM)
+    port = free_port()
     authority, certificate = trustme.CA(), directory / "far.pem"
     authority.cert_pem.write_to_path(directory / "ca.pem")
     authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(certificate)

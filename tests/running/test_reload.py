@@ -63,7 +63,7 @@ def test_a_new_secret_counts_from_now_on_and_a_pending_login_ends_with_the_old_o
 
 
 def test_ports_come_and_go_with_their_sections(running: RunningSite) -> None:
-    old, new = running.site.ports["only"], free_port(socket.SOCK_DGRAM)
+    old, new = running.site.ports["only"], free_port()
     running.change(f"^port={old}$", f"port={new}")
     with ThreadPoolExecutor() as pool:
         login = pool.submit(running.site.appliance("only").login, "alice", "push")

@@ -99,7 +99,7 @@ async def test_a_service_account_that_is_refused_is_not_tried_on_every_server(sl
 
 @pytest_twisted.ensureDeferred
 async def test_each_server_is_told_apart_and_what_is_wrong_in_the_directory_is_named(slapd: Slapd) -> None:
-    nobody = free_port(socket.SOCK_STREAM)
+    nobody = free_port()
     found = await reach(slapd, "nobody", ports=(nobody, slapd.port))
     errors = told(found, Level.ERROR)
     assert f"localhost:{nobody}, TCP connect: connection refused" in errors

@@ -147,7 +147,7 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("running")
     ports = {name: free_port() for name in ("auto", "challenge", "concat", "remote")}
-    ports |= {name: free_port(socket.SOCK_STREAM) for name in ("door", "metrics")}
+    ports |= {name: free_port() for name in ("door", "metrics")}
     callers = Callers()
     with Slapd(folder / "slapd", users=4) as peer:
         text = CONFIG.format(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import secrets
-import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -112,7 +111,7 @@ class Site:
         secret: str = SECRET,
     ) -> Site:
         """``service`` and ``auto``: more lines for these sections."""
-        ports = {name: free_port(socket.SOCK_DGRAM) for name in ("auto", "challenge", "concat", "only")}
+        ports = {name: free_port() for name in ("auto", "challenge", "concat", "only")}
         config = _CONFIG.format(
             state=directory / "state",
             seed_key=base64.b64encode(secrets.token_bytes(32)).decode(),

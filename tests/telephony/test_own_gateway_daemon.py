@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
@@ -65,7 +64,7 @@ class OwnGateway(StandIn):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ApiHost, OwnGateway, Radclient]]:
     folder = tmp_path_factory.mktemp("own")
-    gateway, port = OwnGateway(folder / "ca.pem"), free_port(socket.SOCK_DGRAM)
+    gateway, port = OwnGateway(folder / "ca.pem"), free_port()
     host = ApiHost.make(folder, _MORE.format(gateway=gateway.url, port=port))
     host.daemon.start()
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -123,7 +122,7 @@ def phones(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phones]:
     folder: Path = tmp_path_factory.mktemp("telephony")
     with Slapd(folder / "slapd", users=3) as peer:
         twilio = TwilioStandIn(folder / "site" / "ca.pem")
-        ports = {name: free_port(socket.SOCK_DGRAM) for name in ("auto", "challenge")}
+        ports = {name: free_port() for name in ("auto", "challenge")}
         more = _MORE.format(
             account=ACCOUNT,
             token=TOKEN,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -70,7 +69,7 @@ class ApiHost:
     def make(cls, directory: Path, more: str = "") -> ApiHost:
         """``more``: lines for ``[service]``. It is not started yet."""
         directory.mkdir(parents=True, exist_ok=True)
-        ca, seed_key, port = trustme.CA(), secrets.token_bytes(32), free_port(socket.SOCK_STREAM)
+        ca, seed_key, port = trustme.CA(), secrets.token_bytes(32), free_port()
         ca.cert_pem.write_to_path(directory / "ca.pem")
         ca.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(directory / "web.pem")
         state = directory / "state"

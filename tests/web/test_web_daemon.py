@@ -29,7 +29,7 @@ def daemon(directory: Path, port: int, more: str = "") -> Daemon:
 
 
 def test_a_port_is_enough_and_the_ready_line_has_the_fingerprint_that_clients_see(tmp_path: Path) -> None:
-    port = free_port(socket.SOCK_STREAM)
+    port = free_port()
     running = daemon(tmp_path, port).start()
     try:
         pem = str(tmp_path / "state" / "web.pem")
@@ -60,4 +60,4 @@ def test_a_key_that_does_not_fit_its_certificate_ends_the_start_with_one_line(tm
     ca.issue_cert("localhost").private_key_pem.write_to_path(tmp_path / "key.pem")
     more = f"ssl_cert_path={tmp_path}/chain.pem\nssl_key_path={tmp_path}/key.pem"
     with pytest.raises(AssertionError, match=r"the certificate .*chain\.pem can't be used: .*mismatch"):
-        daemon(tmp_path, free_port(socket.SOCK_STREAM), more).start()
+        daemon(tmp_path, free_port(), more).start()

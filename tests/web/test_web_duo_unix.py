@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,7 +127,7 @@ async def test_a_database_that_is_out_of_order_follows_the_failmode(
 
 @pytest.mark.parametrize(("failmode", "status"), [("secure", 1), ("safe", 0)])
 def test_no_server_follows_the_failmode(host: ApiHost, tmp_path: Path, failmode: str, status: int) -> None:
-    keys, port = host.keys["unix"], free_port(socket.SOCK_STREAM)
+    keys, port = host.keys["unix"], free_port()
     client = DuoUnix(tmp_path, keys.ikey, keys.skey, port, host.ca, options=[f"failmode={failmode}"])
     assert client.login("alice").status == status
 
