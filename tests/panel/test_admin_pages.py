@@ -340,7 +340,9 @@ def test_the_last_owner_stays_and_one_alone_is_warned_of(panel: PanelHost) -> No
             "UPDATE administrators SET role = 'Administrator' WHERE role = 'Owner' AND name <> 'Owner'"
         )
     browser, owner = panel.browser(), panel.admins[Role.OWNER]
-    assert "There is only one active Owner" in browser.get(HOME).text
+    for page in (HOME, "/admin/"):
+        assert "There is only one active Owner" in browser.get(page).text
+    assert "There is only one active Owner" not in panel.browser(Role.ADMINISTRATOR).get("/admin/").text
     path = f"{HOME}/{owner.id}"
     edition = browser.get(path).inputs()["edition"]
     tries = [

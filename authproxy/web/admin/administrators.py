@@ -14,7 +14,6 @@ from authproxy.secondfactor import admin_account, admin_links, administrators, r
 from authproxy.secondfactor.admin_activation import owner_of
 from authproxy.secondfactor.administrators import Administrator
 from authproxy.secondfactor.audit import note
-from authproxy.secondfactor.listing import Listing
 from authproxy.secondfactor.refusals import BadValue, NotDone
 from authproxy.secondfactor.roles import Permission, Role
 from authproxy.secondfactor.security_keys import SecurityKey, keys_of
@@ -46,19 +45,22 @@ class Card:
 async def show_all(visit: Visit) -> Response:
     text, window = visit.query.get("text", "").strip(), window_of(visit)
 
-    def work(connection: sa.Connection) -> tuple[Listing[Administrator], int]:
-        found = administrators.list_administrators(connection, text, window)
-        return found, administrators.count_owners(connection)
-
-    found, owners = await visit.read(work)
+    found = await visit.read(lambda c: administrators.list_administrators(c, text, window))
     return visit.render(
         "admin/administrators/list.html",
         admins=found.rows,
         pages=pager(visit, found, window),
         text=text,
-        is_lonely=owners < administrators.FEWEST_OWNERS,
+        is_lonely=await is_lonely(visit),
         now=visit.rooms.now(),
     )
+
+
+async def is_lonely(visit: Visit) -> bool:
+    """Whether whoever could add another Owner is to be told that there should be one."""
+    if not visit.may(Permission.ADMINISTRATORS):
+        return False
+    return await visit.read(administrators.count_owners) < administrators.FEWEST_OWNERS
 
 
 async def show(visit: Visit) -> Response:

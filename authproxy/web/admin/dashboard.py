@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from authproxy.secondfactor.login_figures import WINDOWS, Figures
 from authproxy.secondfactor.roles import Permission
+from authproxy.web.admin.administrators import is_lonely
 from authproxy.web.admin.page import Entry, Page
 from authproxy.web.admin.visit import Visit
 from authproxy.web.pages.plots import Plot, Series, level_bars, lines, stacked_bars
@@ -35,6 +36,7 @@ async def show(visit: Visit) -> Response:
     figures = await counts.of(window) if counts is not None and visit.may(Permission.VIEW_LOGS) else None
     return visit.render(
         "admin/dashboard.html",
+        is_lonely=await is_lonely(visit),
         plots=[] if figures is None else plots(figures, visit.gettext),
         figures=figures,
         window=name if name in WINDOWS else _DEFAULT,
