@@ -314,6 +314,7 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
         embedded.pushes,
         applications.forget,
         time.time,
+        service.syncs,
     )
     service.closers.append(office.close)
     front = open_front(

@@ -64,9 +64,16 @@ class Invited:
 # ---------------------------------------------------------------- one user
 
 
-def invite(connection: sa.Connection, mail: Mailroom, user: User, actor: str, address: str = "") -> Invitation:
-    """The first mail; or the same link once more, as long as it is open. ``address``: where the actor is. Raises
-    BadValue, AlreadyThere."""
+def invite(
+    connection: sa.Connection,
+    mail: Mailroom,
+    user: User,
+    actor: str,
+    address: str = "",
+    seconds: float = VALID_SECONDS,
+) -> Invitation:
+    """The first mail; or the same link once more, as long as it is open. ``address``: where the actor is.
+    ``seconds``: how long the link is good. Raises BadValue, AlreadyThere."""
     _check(connection, mail, user)
     found = find_invitation(connection, user.id)
     now = mail.now()
@@ -80,7 +87,7 @@ def invite(connection: sa.Connection, mail: Mailroom, user: User, actor: str, ad
             code_hash=hash_of(code),
             code=mail.seeds.seal(_PURPOSE, user.id, code.encode()),
             created=now,
-            expires=now + VALID_SECONDS,
+            expires=now + seconds,
         )
     )
     return _send(connection, mail, user, actor, address, is_again=False)

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from authproxy.web.api.admin import (
     administrators,
     bypass_codes,
+    enrollment,
     groups,
     info,
     integrations,
@@ -27,8 +28,8 @@ from authproxy.web.api.admin import (
 from authproxy.web.api.admin.operation import Operation
 
 NOUNS: Final = (
-    users, phones, tokens, groups, bypass_codes, webauthn, integrations, administrators, settings, policies, info,
-    logs, others,
+    users, enrollment, phones, tokens, groups, bypass_codes, webauthn, integrations, administrators, settings,
+    policies, info, logs, others,
 )  # fmt: skip
 OPERATIONS: Final[tuple[Operation, ...]] = tuple(chain.from_iterable(noun.OPERATIONS for noun in NOUNS))
 _NOT_FOUND, _WRONG_METHOD = 404, 405

@@ -11,6 +11,7 @@ from authproxy.secondfactor.mailroom import Mailroom
 from authproxy.secondfactor.office import Office
 from authproxy.secondfactor.reach import Lines
 from authproxy.secondfactor.seeds import SeedBox
+from authproxy.secondfactor.sync_desk import SyncDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +31,4 @@ class ApiRooms:
     pushes: AsksPush
     forget: Callable[[str], None]
     now: Callable[[], float]
+    syncs: SyncDesk | None = None
