@@ -35,18 +35,22 @@ _THINGS = compiled(
 @dataclass(frozen=True, slots=True)
 class Admission:
     """To one application. ``own``: what its settings decide. ``client_ip``: the user's address as the appliance or
-    the application says it, or "". To enroll is up to the caller, here that denies."""
+    the application says it, or "". ``groups``: IDs; who is in none of them is refused, if there are any. To enroll
+    is up to the caller, here that denies."""
 
     book: Rulebook
     application: str
     own: Layer | None = None
     client_ip: str = ""
+    groups: frozenset[str] = frozenset()
 
     def judge(
         self, connection: Connection, name: str, now: float, message: str = DENIED
     ) -> Account | Allowed | Refused:
         """In the writer's thread. ``name``: normalized. ``message``: what a refused user reads. An Account has the
         policy that applies."""
+        if self.groups and not self.groups & _groups_of(connection, load_account(connection, name)):
+            return Refused(Reason.NOT_IN_GROUP, message, detail="the application is for other groups")
         account = standing(connection, name, now, message)
         if isinstance(account, Allowed | Refused):
             return account
@@ -70,8 +74,8 @@ class Admission:
     def policy(self, connection: Connection, account: Account | None) -> Effective:
         """In the writer's thread. Groups are looked up only where a policy is for one."""
         rules, groups = self.book.rules, frozenset[str]()
-        if account is not None and rules.policies.asks_for_groups(self.application):
-            groups = frozenset(row[0] for row in connection.execute(_GROUPS, {"user": account.id}).fetchall())
+        if rules.policies.asks_for_groups(self.application):
+            groups = _groups_of(connection, account)
         return rules.effective(self.application, groups, self.own)
 
     def of_strangers(self) -> Effective:
@@ -98,6 +102,13 @@ def standing(
 
 def unknown(name: str, message: str = DENIED) -> Refused:
     return Refused(Reason.NOT_ENROLLED, message, detail=f"the service knows no user {name!r}")
+
+
+def _groups_of(connection: Connection, account: Account | None) -> frozenset[str]:
+    """IDs. Strangers are in none."""
+    if account is None:
+        return frozenset()
+    return frozenset(row[0] for row in connection.execute(_GROUPS, {"user": account.id}).fetchall())
 
 
 def _has_device(connection: Connection, account: Account | None) -> bool:

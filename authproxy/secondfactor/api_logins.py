@@ -135,7 +135,8 @@ class ApiLogins:
         return replace(origin, name=user.name), user
 
     def admission(self, origin: Origin) -> Admission:
-        return Admission(self._book, origin.application, origin.policy.own, origin.client_ip)
+        policy = origin.policy
+        return Admission(self._book, origin.application, policy.own, origin.client_ip, policy.groups)
 
     async def prepare(self, app: Application, who: Who, call: AuthCall) -> Ready:
         """Raises BadParameter, StoreUnavailable."""

@@ -39,18 +39,20 @@ class ApiPolicy:
     """Keys of the JSON: ``username_normalization`` (simple, none), ``new_user_policy`` (deny, allow, enroll),
     ``factors`` (a list), ``verified_push`` (true: clients that can show a number must have it typed on the phone),
     and for the prompt ``remember_days`` and ``user_verification``. All but the first are a layer among the
-    policies, ``own``; ``effective`` is what all of them come to."""
+    policies, ``own``; ``effective`` is what all of them come to. ``groups``: whose members alone may log in, if
+    there are any."""
 
     username_normalization: str
     own: Layer | None
     effective: Effective
+    groups: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, application: Application, rules: Rules) -> ApiPolicy:
         """As for a user whom nobody knows."""
         own = own_layer(application.name, application.policy)
         mode = str(application.policy.get("username_normalization") or rules.service.username_normalization)
-        return cls(mode, own, rules.effective(application.name, own=own))
+        return cls(mode, own, rules.effective(application.name, own=own), frozenset(application.groups_allowed))
 
     def applied(self, effective: Effective) -> ApiPolicy:
         """Now that the user is known."""

@@ -33,6 +33,7 @@ _TEXT = {
     Reason.USER_DISABLED: NO_FACTOR,
     Reason.NOT_ENROLLED: NO_FACTOR,
     Reason.POLICY_DENIED: NO_FACTOR,
+    Reason.NOT_IN_GROUP: NO_FACTOR,
     Reason.LOCATION_DENIED: said("Logins from where you are are not allowed. Ask your help desk."),
     Reason.SMS_SENT: said("New SMS passcodes sent."),
     Reason.BAD_PASSCODE: said("Incorrect passcode. Please try again."),

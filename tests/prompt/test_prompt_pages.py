@@ -362,3 +362,30 @@ def test_factors_that_a_policy_leaves_out_are_neither_shown_nor_taken(host: ApiH
     assert visitor.session.post(f"{page.url}/key", timeout=20).status_code == 403
     visitor.passcode(host.code("alice"))
     assert "duo_code" in visitor.page.query
+
+
+@pytest.mark.parametrize("user", ["bob", "carol", "dave", "stranger"])
+def test_an_application_for_some_groups_refuses_everybody_else_alike(host: ApiHost, user: str) -> None:
+    demo = Demo.make(host, f"for staff, not {user}", policy={"new_user_policy": "allow"})
+    with host.database.writing() as connection:
+        group = {"id": f"DG{user}", "name": f"staff without {user}", "created": 1.0}
+        connection.execute(tables.groups.insert().values(group))
+        member = {"user_id": host.users["alice"].id, "group_id": group["id"]}
+        connection.execute(tables.user_groups.insert().values(member))
+        mine = tables.applications.c.ikey == demo.keys.ikey
+        connection.execute(
+            tables.applications.update().where(mine).values(groups_allowed=json.dumps([group["id"]]))
+        )
+    visitor, _ = demo.begin(user)
+    assert (visitor.page.status, visitor.page.gone) == (403, "")
+    assert "Your account is not enabled for this login." in visitor.page.text
+    assert last_login(host)["reason"] == "not in the required group"
+    if user == "bob":  # with a right code, and all that the page does not offer
+        newest = sa.select(tables.sessions.c.csrf).order_by(tables.sessions.c.created.desc()).limit(1)
+        with host.database.reading() as connection:
+            csrf = connection.execute(newest).scalar_one()
+        page = visitor.post({"choice": "passcode", "passcode": host.code("bob"), "csrf": csrf})
+        assert (page.status, page.title, page.gone) == (403, "You can not log in", "")
+    member_page = demo.begin("alice")[0]
+    member_page.passcode(host.code("alice"))
+    assert "duo_code" in member_page.page.query
