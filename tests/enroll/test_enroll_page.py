@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import urllib.request
 
 import pytest
 
@@ -95,3 +96,14 @@ def test_pictures_are_of_this_services_own_codes_only(site: Site) -> None:
     assert site.content(enrolled["activation_barcode"])[:2] == (200, "image/png")
     for value in ("", "https://evil.example", "duo://AAAAAAAAAAAAAAAAAAAA-ZXZpbA"):
         assert site.content(f"{site.phones.url}/qr?value={value}")[0] == 404
+
+
+def test_a_phone_goes_straight_through_and_a_laptop_gets_a_code(site: Site) -> None:
+    url, phone = site.portal("rosa"), {"User-Agent": "Mozilla/5.0 (Linux; Android 14) Mobile"}
+    with site._open(urllib.request.Request(f"{url}/begin", b"", phone, method="POST")) as answer:
+        assert answer.url.partition("#")[0] == f"{site.phones.url}/phone/activate"
+    with site._open(urllib.request.Request(url, headers=phone)) as answer:
+        html = answer.read().decode()
+    assert "<h1>Set up this device</h1>" in html
+    assert "<svg" not in html
+    assert site.get(url).title == "Scan this with your phone"

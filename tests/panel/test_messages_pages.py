@@ -158,3 +158,16 @@ def test_the_link_leads_to_the_page_that_sets_up_a_device(panel: PanelHost, serv
     assert "tell your help desk that you got their mail" in page.text
     assert browser.post(f"{path}/begin").status == 303
     assert "Scan this with your phone" in browser.get(path).text
+
+
+def test_people_from_a_file_are_invited_at_once_or_none_of_them(panel: PanelHost, server: MailServer) -> None:
+    browser = panel.browser(Role.USER_MANAGER)
+    wrong = b"username,email,phone\nbulk1,bulk1@firm.example,\nbulk2,,12\n"
+    answer = browser.post("/admin/users/import", {"invite": "1"}, {"file": wrong})
+    assert answer.status == 400
+    assert "no mail address, to which a link could be sent" in answer.text
+    assert "'12' is no phone number" in answer.text
+    right = b"username,email,phone,groups\nbulk1,bulk1@firm.example,+1 555 555 0123,Staff; VPN\n"
+    browser.submit("/admin/users/import", {"invite": "1"}, {"file": right})
+    assert LINK.fullmatch(arrived(server, "bulk1@firm.example").link)
+    assert "Staff" in browser.get("/admin/users?text=bulk1").text

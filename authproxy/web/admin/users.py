@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import sqlalchemy as sa
 from starlette.responses import Response
 
-from authproxy.secondfactor import user_rows
+from authproxy.secondfactor import bulk_enrollment
 from authproxy.secondfactor.groups import Group, add_member, find_group, list_groups, remove_member
-from authproxy.secondfactor.invitations import invite_some
+from authproxy.secondfactor.invitations import in_parts, invite_some
 from authproxy.secondfactor.listing import Window
 from authproxy.secondfactor.refusals import BadValue, NotDone, NotFound
 from authproxy.secondfactor.roles import Permission
@@ -113,28 +114,45 @@ async def add(visit: Visit) -> Response:
 
 
 async def show_import(visit: Visit) -> Response:
-    return visit.render("admin/users/import.html", bad=(), columns=str(user_rows.COLUMNS))
+    return _import_page(visit, ())
+
+
+def _import_page(visit: Visit, bad: Sequence[BadRow]) -> Response:
+    return visit.render(
+        "admin/users/import.html",
+        400 if bad else 200,
+        bad=bad,
+        columns=str(bulk_enrollment.COLUMNS),
+        can_invite=visit.rooms.mail is not None,
+    )
 
 
 async def import_(visit: Visit) -> Response:
-    """All rows or none: bad ones are told by line."""
-    mode = visit.rooms.settings.username_normalization
+    """All rows or none: bad ones are told by line. Who is invited is so in further transactions."""
+    mode, mail = visit.rooms.settings.username_normalization, visit.rooms.mail
+    invites = mail is not None and visit.form.has("invite")
 
-    def change(connection: sa.Connection) -> tuple[int, Sequence[BadRow]]:
-        rows, unreadable = read_csv(decoded(visit.files.get("file", b"")), user_rows.COLUMNS)
-        new, wrong = user_rows.read_users(rows)
-        bad = [*unreadable, *wrong, *user_rows.obstacles(connection, new, mode)]
+    def change(connection: sa.Connection) -> tuple[list[str], Sequence[BadRow]]:
+        rows, unreadable = read_csv(decoded(visit.files.get("file", b"")), bulk_enrollment.COLUMNS)
+        new, wrong = bulk_enrollment.read_people(rows, must_have_mail=invites)
+        bad = [*unreadable, *wrong, *bulk_enrollment.obstacles(connection, new, mode)]
         if any(row.status == "bypass" for row in new):
             may_exempt(visit, connection, "bypass")
+        ids: list[str] = []
         if not bad:
-            user_rows.import_users(connection, new, mode)
+            ids = bulk_enrollment.import_people(connection, new, mode)
             visit.note(connection, "user import", "", {"users": len(new)})
-        return len(new), sorted(bad, key=lambda row: row.line)
+        return ids, sorted(bad, key=lambda row: row.line)
 
-    count, bad = await visit.change(change)
+    ids, bad = await visit.change(change)
     if bad:
-        return visit.render("admin/users/import.html", 400, bad=bad, columns=str(user_rows.COLUMNS))
-    return visit.go("/admin/users", visit.gettext("Imported users: %(count)d") % {"count": count})
+        return _import_page(visit, bad)
+    if invites and mail is not None:
+        for part in in_parts(ids):
+            await visit.change(
+                partial(invite_some, mail=mail, user_ids=part, actor=visit.actor, address=visit.address)
+            )
+    return visit.go("/admin/users", visit.gettext("Imported users: %(count)d") % {"count": len(ids)})
 
 
 def decoded(content: bytes) -> str:

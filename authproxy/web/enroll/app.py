@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -16,7 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from authproxy.errors import StoreUnavailable
-from authproxy.secondfactor.enroll_api import Closed, EnrollApi, Stage, Why
+from authproxy.secondfactor.enroll_api import Closed, EnrollApi, Stage, Waiting, Why
 from authproxy.web.api import envelope
 from authproxy.web.api.endpoint import enveloped
 from authproxy.web.enroll import pages, pictures
@@ -27,6 +28,8 @@ from authproxy.web.source import bucket, source_of
 
 Asked = Callable[[str], Awaitable[Stage]]
 Shows = Callable[[Request, Stage], Response]
+
+_MOBILE: Final = ("Mobi", "Android", "iPhone", "iPad")
 
 _log = Logger()
 
@@ -80,13 +83,24 @@ async def _answer(asked: Asked, ticket: str) -> Stage | None:
 
 
 def _shown(request: Request, stage: Stage) -> Response:
-    text, status = pages.page(stage, _path(request), request.query_params.get("app", ""))
+    shown = request.query_params.get("app", "") or ("here" if _is_mobile(request) else "")
+    text, status = pages.page(stage, _path(request), shown)
     return HTMLResponse(text, status)
 
 
-def _begun(request: Request, _stage: Stage) -> Response:
-    """Whatever came of it: the page shows it, also when it is loaded again."""
+def _begun(request: Request, stage: Stage) -> Response:
+    """Whatever came of it: the page shows it, also when it is loaded again. A phone has nothing to scan."""
+    if isinstance(stage, Waiting) and _is_mobile(request):
+        return RedirectResponse(stage.link, 303)
     return RedirectResponse(_path(request), 303)
+
+
+def _is_mobile(request: Request) -> bool:
+    """Whether the browser says that it is one of a phone or tablet. Some tablets say that they are computers."""
+    if request.headers.get("sec-ch-ua-mobile") == "?1":
+        return True
+    agent = request.headers.get("user-agent", "")
+    return any(word in agent for word in _MOBILE)
 
 
 def _path(request: Request) -> str:

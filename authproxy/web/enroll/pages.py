@@ -16,17 +16,19 @@ STATIC: Final = Path(__file__).parents[1] / "static" / "enroll"
 _FOLDER: Final = Path(__file__).parents[1] / "templates" / "enroll"
 _STATUS: Final = {Why.BAD_LINK: 404, Why.EXPIRED: 410, Why.HAS_DEVICE: 409, Why.DISABLED: 403}
 _DAY: Final = 86_400
+_PHONE: Final = "phone"
 _AUTHENTICATOR: Final = "authenticator"
+_WAYS: Final = (_PHONE, _AUTHENTICATOR, "here")
 
 
 def page(stage: Stage, here: str, app: str = "") -> tuple[str, int]:
     """And the HTTP status. ``here``: the page's own path. ``app``: ``authenticator`` for what the privacyIDEA
-    Authenticator scans."""
+    Authenticator scans, ``here`` for the very browser that shows the page, else what another device scans."""
     match stage:
         case Beginning(username, is_invited):
             return _render("begin", username=username, is_invited=is_invited, begin=f"{here}/begin"), 200
         case Waiting():
-            return _waiting(stage, here, app == _AUTHENTICATOR), 200
+            return _waiting(stage, here, app if app in _WAYS else _PHONE), 200
         case Testing(username):
             return _render("testing", username=username, here=here, again=f"{here}/begin"), 200
         case Done(username, is_invited):
@@ -44,10 +46,10 @@ def word(stage: Stage) -> str:
     return type(stage).__name__.lower()
 
 
-def _waiting(stage: Waiting, here: str, for_authenticator: bool) -> str:
-    text = stage.authenticator if for_authenticator else stage.link
+def _waiting(stage: Waiting, here: str, way: str) -> str:
+    text = stage.authenticator if way == _AUTHENTICATOR else stage.link
     return _render(
-        "authenticator" if for_authenticator else "phone",
+        way,
         username=stage.username,
         link=stage.link,
         here=here,
