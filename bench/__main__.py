@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import auth_api, ldap_front, login, peap, pending_push, phones, startup
+from bench import auth_api, ldap_front, login, panel, peap, pending_push, phones, startup
 
 
 def main() -> None:
@@ -20,8 +20,11 @@ def main() -> None:
     front = ldap_front.run()
     print("phones", flush=True)
     answers = phones.run()
+    print("the Admin Panel", flush=True)
+    shown, exports = panel.run()
     tables = (login.table(scores), startup.table(ready), pending_push.table(waits), peap.table(relayed))
-    print("\n" + "\n".join((*tables, auth_api.table(calls), ldap_front.table(front), phones.table(answers))))
+    more = (auth_api.table(calls), ldap_front.table(front), phones.table(answers), panel.table(shown, exports))
+    print("\n" + "\n".join((*tables, *more)))
 
 
 if __name__ == "__main__":
