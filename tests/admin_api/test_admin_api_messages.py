@@ -1,0 +1,128 @@
+"""What goes out to people: mails that invite, messages that activate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import duo_client
+import pytest
+import sqlalchemy as sa
+
+from authproxy.secondfactor.api_permissions import ApiPermission
+from authproxy.store.tables import invitations
+from tests.admin_api.conftest import give
+from tests.mail.mailserver import MailServer
+from tests.telephony.stand_ins import Answer, Received, StandIn, eventually
+from tests.web.apihost import ApiHost, error
+
+_MORE = """\
+request_rate=1000
+
+[mail]
+host=localhost
+port={mail}
+tls=none
+from=mfa@firm.example
+
+[telephony]
+gateway=http
+sms_url={gateway}/sms
+sms_body=to={{digits}}&text={{text}}
+"""
+DAY = 86_400
+
+
+class Gateway(StandIn):
+    def answer(self, received: Received) -> Answer:
+        return Answer(200, b"accepted")
+
+
+@pytest.fixture(scope="module")
+def mail() -> Iterator[MailServer]:
+    server = MailServer("none")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[StandIn]:
+    made = Gateway()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory, mail: MailServer, gateway: StandIn) -> Iterator[ApiHost]:
+    folder: Path = tmp_path_factory.mktemp("messages")
+    made = ApiHost.make(folder, _MORE.format(mail=mail.port, gateway=gateway.url))
+    give(made, "admin", *ApiPermission)
+    made.daemon.start()
+    try:
+        yield made
+    finally:
+        made.daemon.stop()
+
+
+@pytest.fixture(scope="module")
+def adm(host: ApiHost) -> Any:
+    return host.client(duo_client.Admin, "admin")
+
+
+def test_who_is_enrolled_gets_a_mail_with_a_link_for_thirty_days(
+    adm: Any, host: ApiHost, mail: MailServer
+) -> None:
+    assert adm.enroll_user("newcomer", "newcomer@example.com") == ""
+    eventually(lambda: bool(mail.mails))
+    (arrived,) = mail.mails
+    assert arrived.recipients == ["newcomer@example.com"]
+    assert arrived.link.startswith(f"https://localhost:{host.port}/")
+    (user,) = adm.get_users_by_name("newcomer")
+    assert (user["email"], user["is_enrolled"]) == ("newcomer@example.com", False)
+    with host.database.reading() as connection:
+        expires = connection.execute(sa.select(invitations.c.expires)).scalar_one()
+    assert 29.9 * DAY < expires - time.time() <= 30 * DAY
+    adm.enroll_user("newcomer", "newcomer@example.com")
+    eventually(lambda: len(mail.mails) == 2)
+    assert mail.mails[1].link == mail.mails[0].link
+
+
+def test_who_has_a_device_is_not_invited(adm: Any) -> None:
+    assert error(adm.enroll_user, "alice", "alice@example.com")[:2] == (400, 40003)
+    assert error(adm.enroll_user, "someone", "no mail")[:2] == (400, 40002)
+    assert adm.get_users_by_name("someone") == []
+
+
+def test_messages_hold_the_links_where_they_were_wanted(adm: Any, host: ApiHost, gateway: StandIn) -> None:
+    erin = host.users["erin"].id
+    phone = adm.add_phone(number="+15555550119", type="mobile", platform="apple ios")["phone_id"]
+    adm.add_user_phone(erin, phone)
+    wrong = error(adm.send_sms_activation_to_phone, phone, activation_msg="no link")
+    assert wrong == (400, 40002, "activation_msg")
+    said = adm.send_sms_activation_to_phone(
+        phone, install="1", activation_msg="go <acturl>", installation_msg="get <insturl>"
+    )
+    base = f"https://localhost:{host.port}/phone"
+    assert said["installation_msg"] == f"get {base}/"
+    assert said["activation_msg"].startswith(f"go {base}/activate#")
+    assert said["valid_secs"] == DAY
+    sent = [parse_qs(received.body.decode()) for received in gateway.received]
+    assert [each["text"][0] for each in sent] == [said["installation_msg"], said["activation_msg"]]
+    assert {each["to"][0] for each in sent} == {"15555550119"}
+    assert error(adm.send_sms_activation_to_phone, phone)[:2] == (400, 40003)
+    assert adm.send_sms_installation(phone, "see <insturl>") == {"installation_msg": f"see {base}/"}
+    assert len(adm.get_telephony_log()) == 3
+
+
+def test_a_landline_takes_no_message(adm: Any, host: ApiHost) -> None:
+    phone = adm.add_phone(number="+15555550118", type="landline")["phone_id"]
+    adm.add_user_phone(host.users["erin"].id, phone)
+    assert error(adm.send_sms_installation, phone)[:2] == (400, 40002)
+
+
+def test_a_directory_that_is_not_there_cannot_be_asked(adm: Any) -> None:
+    assert error(adm.sync_user, "alice", "nowhere")[:2] == (404, 40401)
