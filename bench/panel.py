@@ -103,7 +103,8 @@ def fill_log(database: Path, persons: Sequence[Person], rows: int) -> None:
     with closing(sqlite3.connect(database)) as connection:
         connection.executemany(
             "INSERT INTO logins (login_id, at, section, username, name, nas, client_ip, result, reason, factor,"
-            " device, elapsed, steps) VALUES (?, ?, 'radius_server_auto', ?, ?, '192.0.2.1', ?, ?, ?, ?, '', 4.3, ?)",
+            " device, elapsed, steps)"
+            " VALUES (?, ?, 'radius_server_auto', ?, ?, '192.0.2.1', ?, ?, ?, ?, '', 4.3, ?)",
             (
                 (
                     f"B{number:09d}", now - (rows - number) * every, f"EXAMPLE\\{person.username}",
