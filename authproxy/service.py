@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from authproxy.secondfactor.office import Office
     from authproxy.secondfactor.phone_bus import PhoneBus
     from authproxy.secondfactor.portal_login import ChecksPassword
+    from authproxy.secondfactor.prompt_desk import PromptDesk
     from authproxy.secondfactor.sync_desk import SyncDesk
     from authproxy.web.front import Front
 
@@ -72,6 +73,7 @@ class Service:
     web: Front | None = None
     monitor: IListeningPort | None = None
     bus: PhoneBus | None = None
+    prompts: PromptDesk | None = None
     syncs: SyncDesk | None = None
 
     @property
@@ -143,6 +145,8 @@ class Service:
         """What was begun may end within that time. Another process takes what is new."""
         if self.bus is not None:
             self.bus.close()  # phones look for the other process now
+        if self.prompts is not None:
+            self.prompts.hang_up()  # and so do pages that wait for them
         ends = [server.close(seconds, keeps_idle=True) for server in self.assembly.doors.ldap.values()]
         if self.web is not None:
             ends.append(self.web.stop(seconds))
@@ -334,8 +338,8 @@ def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Soc
         logo=embedded.logo().png,
         is_debug=settings.main.debug,
     )
-    service.bus = phones.bus
-    service.closers += [transactions.stop, prompts.stop, front.stop, phones.bus.close]
+    service.bus, service.prompts = phones.bus, prompts
+    service.closers += [transactions.stop, prompts.stop, front.stop, phones.bus.close, prompts.hang_up]
     return front
 
 

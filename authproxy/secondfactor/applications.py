@@ -10,7 +10,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
@@ -22,6 +21,7 @@ from authproxy.secondfactor.groups import find_group
 from authproxy.secondfactor.ids import new_id
 from authproxy.secondfactor.listing import Listing, Window
 from authproxy.secondfactor.policies import application_renamed
+from authproxy.secondfactor.redirects import is_address
 from authproxy.secondfactor.refusals import AlreadyThere, BadValue, NotFound
 from authproxy.secondfactor.seeds import SeedBox
 from authproxy.secondfactor.users import checked_notes
@@ -34,8 +34,6 @@ _PURPOSE = "application keys"
 _SKEY_LENGTH = 40
 _LETTERS = string.ascii_letters + string.digits
 _LONGEST_NAME = 100
-_LONGEST_URI = 1024
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,17 +210,10 @@ def _checked_change(connection: sa.Connection, name: str, value: JsonValue) -> s
 
 
 def _checked_uris(uris: Iterable[str]) -> list[str]:
-    """Absolute, by HTTPS; on this very host HTTP will do."""
     found = list(dict.fromkeys(uri.strip() for uri in uris))
     for uri in found:
-        try:
-            parts = urlsplit(uri)
-            host = parts.hostname or ""
-        except ValueError:
-            parts, host = urlsplit(""), ""
-        is_safe = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
-        if not (is_safe and host and uri.isprintable() and not parts.fragment and len(uri) <= _LONGEST_URI):
-            raise BadValue(f"{uri[:_LONGEST_URI]!r} is no redirect URI; wanted https://host/path")
+        if not is_address(uri):
+            raise BadValue(f"{uri[:_LONGEST_NAME]!r} is no redirect URI; wanted https://host/path")
     return found
 
 

@@ -28,7 +28,7 @@ class Attempt:
         self.ended: Ended | None = None
         self.is_over = False
         self.running: Deferred[None] | None = None
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[tuple[Callable[[], None], Callable[[], None]]] = []
 
     def advance(self, progress: Progress) -> None:
         self.progress = progress
@@ -38,17 +38,28 @@ class Attempt:
         self.progress, self.ended, self.is_over = progress, ended, True
         self._tell()
 
-    def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
-        """``heard`` is called at each news. What is returned ends that."""
-        self._listeners.append(heard)
-        return lambda: self._listeners.remove(heard) if heard in self._listeners else None
+    def listen(self, heard: Callable[[], None], hung_up: Callable[[], None]) -> Callable[[], None]:
+        """``heard`` is called at each news, ``hung_up`` when there will be none. What is returned ends both."""
+        listener = heard, hung_up
+        self._listeners.append(listener)
+
+        def leave() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return leave
+
+    def hang_up(self) -> None:
+        listeners, self._listeners = self._listeners, []
+        for _, hung_up in listeners:
+            hung_up()
 
     def give_up(self) -> None:
         if self.running is not None and not self.is_over:
             self.running.cancel()
 
     def _tell(self) -> None:
-        for heard in list(self._listeners):
+        for heard, _ in list(self._listeners):
             heard()
 
 
@@ -77,6 +88,11 @@ class Attempts:
         attempt = self._by_session.pop(session, None)
         if attempt is not None:
             attempt.give_up()
+
+    def hang_up(self) -> None:
+        """Whoever listens is to ask another process."""
+        for attempt in self._by_session.values():
+            attempt.hang_up()
 
     def stop(self) -> None:
         for session in list(self._by_session):

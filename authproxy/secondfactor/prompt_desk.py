@@ -106,6 +106,10 @@ class PromptDesk:
             )
         )
 
+    def hang_up(self) -> None:
+        """Pages that wait look again, at whoever answers then."""
+        self.attempts.hang_up()
+
     def stop(self) -> None:
         """Gives up what goes on."""
         self.attempts.stop()

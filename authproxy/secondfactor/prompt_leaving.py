@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from typing import Final
-from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import sqlalchemy as sa
 
@@ -18,6 +17,7 @@ from authproxy.secondfactor.office import Office
 from authproxy.secondfactor.prompt_claims import SECURITY_KEY, Person, claims_of
 from authproxy.secondfactor.prompt_policy import PromptPolicy
 from authproxy.secondfactor.prompt_stages import Browser, Going, Gone, PromptRequest, Remembered, Remembering
+from authproxy.secondfactor.redirects import with_query
 from authproxy.secondfactor.refusals import NotFound
 from authproxy.secondfactor.remembered_browsers import DAY, remember_browser, use_remembered
 from authproxy.secondfactor.sessions import Session, end_one, remember
@@ -81,7 +81,7 @@ class Leaving:
                 return Gone()  # it was looked at twice at a time
             code = issue_code(connection, Grant(request.ikey, request.redirect_uri, claims), self._now())
             kept = self._kept(connection, session, claims, remembered) if remembered is not None else None
-            return Going(_back(request, code), kept)
+            return Going(with_query(request.redirect_uri, {"state": request.state, request.code_name: code}), kept)
 
         return await self._office.change(leaving)
 
@@ -132,10 +132,3 @@ def _user_id(claims: Mapping[str, JsonValue]) -> str:
     context = claims["auth_context"]
     user = context["user"] if isinstance(context, dict) else None
     return str(user["key"]) if isinstance(user, dict) else ""
-
-
-def _back(request: PromptRequest, code: str) -> str:
-    """The redirect URI with its own query, then ours."""
-    parts = urlsplit(request.redirect_uri)
-    ours = urlencode({"state": request.state, request.code_name: code})
-    return urlunsplit(parts._replace(query=f"{parts.query}&{ours}" if parts.query else ours))

@@ -6,6 +6,7 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -389,3 +390,32 @@ def test_an_application_for_some_groups_refuses_everybody_else_alike(host: ApiHo
     member_page = demo.begin("alice")[0]
     member_page.passcode(host.code("alice"))
     assert "duo_code" in member_page.page.query
+
+
+def test_a_browser_with_many_open_prompts_can_still_log_in(demo: Demo) -> None:
+    visitor = Visitor(demo.host)
+    most = 0
+    for _ in range(45):
+        demo.begin("alice", visitor=visitor)
+        most = max(most, sum(each.name.startswith("__Host-prompt-") for each in visitor.session.cookies))
+    assert 10 < most <= 21
+    visitor.passcode(demo.host.code("alice"))
+    assert "duo_code" in visitor.page.query
+
+
+def test_a_page_that_waits_does_not_hold_up_the_end_of_the_daemon(tmp_path: Path) -> None:
+    host = ApiHost.make(tmp_path)
+    demo = Demo.make(host, "ending")
+    host.daemon.start()
+    try:
+        visitor, _ = demo.begin("alice")
+        visitor.choose("push:")
+        (news,) = re.findall('data-news="([^"]*)"', visitor.page.html)
+        with visitor.session.get(visitor.base + news, stream=True, timeout=20) as stream:
+            assert stream.headers["Content-Type"] == "text/event-stream"
+            assert host.daemon.stop() == 0
+            assert list(stream.iter_content(None)) == []
+    finally:
+        host.daemon.kill()
+        host.database.close()
+    assert last_login(host)["reason"] == "the client gave up"

@@ -30,7 +30,7 @@ from authproxy.web.oidc.assertions import (
     signed_claims,
 )
 from authproxy.web.oidc.authorize import Told, asked
-from authproxy.web.pages.cookies import set_cookie
+from authproxy.web.pages.cookies import drop_cookie, set_cookie
 from authproxy.web.pages.entrance import Arrival, serve
 from authproxy.web.prompt.pages import trouble
 from authproxy.web.prompt.rooms import PromptRooms, cookie_name, prompt_id, prompt_path
@@ -44,6 +44,7 @@ TOKEN: Final = "/oauth/v1/token"  # noqa: S105
 TYPE: Final = "websdk"
 _BEARER: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _TOKEN_SECONDS: Final = 300
+_MOST_PROMPTS: Final = 20
 _NOBODYS_KEY: Final = b"\x00" * 40  # as much work as with a key
 _INVALID_CLIENT: Final = "The client could not be authenticated."
 
@@ -129,6 +130,7 @@ class Oidc:
             return trouble(arrival, "unavailable", 503)
         prompt = prompt_id(opened.cookie)
         response = RedirectResponse(prompt_path(prompt), 303)
+        _forget_many(arrival, response)
         set_cookie(response, cookie_name(prompt), opened.cookie, self._rooms.seconds, samesite="lax")
         return response
 
@@ -213,6 +215,14 @@ class Oidc:
 
     def _now(self) -> int:
         return int(self._rooms.now())
+
+
+def _forget_many(arrival: Arrival, response: Response) -> None:
+    """A browser with too many prompts would send more than a request may hold."""
+    open_ones = [name for name in arrival.request.cookies if name.startswith(cookie_name(""))]
+    if len(open_ones) >= _MOST_PROMPTS:
+        for name in open_ones:
+            drop_cookie(response, name)
 
 
 def _parameters(arrival: Arrival) -> dict[str, str]:

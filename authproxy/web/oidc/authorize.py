@@ -6,17 +6,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from authproxy.model import JsonValue
 from authproxy.secondfactor.prompt_stages import PromptRequest
+from authproxy.secondfactor.redirects import is_address, with_query
 from authproxy.web.oidc.assertions import BadAssertion
 
 SHORTEST_STATE: Final = 16
 LONGEST_STATE: Final = 1024
-_LONGEST_URI: Final = 1024
 _LONGEST_NAME: Final = 1024
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _YES: Final = ("true", "1")
 
 
@@ -49,13 +47,6 @@ def asked(
     return PromptRequest(ikey, uri, state, nonce, _text(claims, "duo_uname"), name)
 
 
-def with_query(uri: str, more: Mapping[str, str]) -> str:
-    """Its own query stays."""
-    parts = urlsplit(uri)
-    ours = urlencode(more)
-    return urlunsplit(parts._replace(query=f"{parts.query}&{ours}" if parts.query else ours))
-
-
 def _check_parties(ikey: str, claims: Mapping[str, JsonValue], hosts: Collection[str]) -> None:
     for name in ("client_id", "iss"):
         if claims.get(name, ikey) != ikey:
@@ -76,20 +67,6 @@ def _redirect_uri(claims: Mapping[str, JsonValue], query: Mapping[str, str], reg
     if not is_address(uri):
         raise BadAssertion(f"redirect_uri {uri!r:.200} is no https address")
     return uri
-
-
-def is_address(uri: str) -> bool:
-    """Whether a browser may be sent there: https, or this host itself; no fragment, no user."""
-    if not 0 < len(uri) <= _LONGEST_URI or not uri.isascii() or not uri.isprintable() or " " in uri or "\\" in uri:
-        return False
-    try:
-        parts = urlsplit(uri)
-        _ = parts.port
-    except ValueError:
-        return False
-    if not parts.hostname or "#" in uri or "@" in parts.netloc:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
 
 
 def _problem(claims: Mapping[str, JsonValue], query: Mapping[str, str], state: str) -> str:

@@ -118,7 +118,7 @@ class News:
         self._rates.give_back(bucket(source_of(scope)))
         await send({"type": "http.response.start", "status": 200, "headers": _EVENTS})
         stream = Stream(send)
-        leave = attempt.listen(lambda: stream.tell("look"))
+        leave = attempt.listen(lambda: stream.tell("look"), stream.end)
         try:
             if attempt.is_over or request.query_params.get("seen") != attempt.progress.status:
                 stream.tell("look")

@@ -4,7 +4,9 @@ const news = document.getElementById("news");
 const look = () => location.replace(news.dataset.home);
 
 if (news.dataset.news) {
-  new EventSource(news.dataset.news).addEventListener("changed", look);
+  const source = new EventSource(news.dataset.news);
+  source.addEventListener("changed", look);
+  source.addEventListener("error", () => source.readyState === EventSource.CLOSED && look()); // nothing goes on any more
 } else {
   const ask = async () => {
     try {
