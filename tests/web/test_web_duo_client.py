@@ -9,6 +9,9 @@ import pytest
 from duo_client.auth_v1 import AuthV1
 
 from authproxy.secondfactor.pushes import PushStatus
+from authproxy.secondfactor.token_rows import NewToken
+from authproxy.secondfactor.tokens import import_tokens
+from tests.secondfactor.yubikeys import Key
 from tests.web.apihost import LOCKOUT, ApiHost, error
 
 
@@ -138,6 +141,17 @@ def test_a_counted_code_is_good_once_and_may_be_ahead(host: ApiHost) -> None:
     skipped, ahead = host.code("bob"), host.code("bob", skip=2)
     assert passcode(host, "bob", ahead) == "allow"
     assert passcode(host, "bob", skipped) == "deny"
+
+
+def test_a_yubikey_is_a_passcode(host: ApiHost) -> None:
+    key = Key()
+    token = NewToken(1, "5512345", "yubikey", 0, key.seed, 0, 30, "bob")
+    with host.database.writing() as connection:
+        import_tokens(connection, [token], host.seeds, "simple")
+    otp = key.touch()
+    assert passcode(host, "bob", otp) == "allow"
+    assert passcode(host, "bob", otp) == "deny"
+    assert passcode(host, "alice", key.touch()) == "deny"
 
 
 def test_a_bypass_code_is_good_as_often_as_it_may(host: ApiHost) -> None:
