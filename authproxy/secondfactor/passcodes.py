@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from authproxy.model import Allowed, Entry, Factor, Reason, Refused
 from authproxy.secondfactor.account import Account, note_login, note_strikes
@@ -71,9 +71,7 @@ class Passcodes:
                 return account
             locked = ""
             if isinstance(account, Account):
-                locked = self._strike(
-                    connection, replace(account, policy=admission.policy(connection, account)), now
-                )
+                locked = self._strike(connection, account.under(admission.policy(connection, account)), now)
             detail = "not the code that the phone showed" + locked
             return Refused(Reason.WRONG_NUMBER, factor=Factor.PUSH, detail=detail)
 
