@@ -15,7 +15,7 @@ from authproxy.secondfactor.roster import DirectoryProblem
 PAGE: Final = 500
 EVERYTHING: Final = "(objectClass=*)"
 _PAGED: Final = "1.2.840.113556.1.4.319"
-_SUCCESS, _NO_SUCH_OBJECT = 0, 32
+_SUCCESS, _SIZE_LIMIT, _NO_SUCH_OBJECT = 0, 4, 32
 _RANGE: Final = re.compile(r"(?P<name>[^;]+);range=(?P<first>\d+)-(?P<last>\d+|\*)")
 
 
@@ -95,7 +95,8 @@ def _ask(
     if result["result"] == _NO_SUCH_OBJECT and may_be_missing:
         return result, []
     if result["result"] != _SUCCESS:
-        raise DirectoryProblem(f"reading {base!r}: {explained(result)}")
+        hint = ": the service account may not read all of it" if result["result"] == _SIZE_LIMIT else ""
+        raise DirectoryProblem(f"reading {base!r}: {explained(result)}{hint}")
     return result, found
 
 

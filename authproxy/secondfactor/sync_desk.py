@@ -91,6 +91,8 @@ class SyncDesk:
 
     async def close(self) -> None:
         """Ends what is running between two steps: it counts as failed."""
+        if self._is_closed:
+            return
         self._is_closed = True
         if self._next is not None and self._next.active():
             self._next.cancel()
