@@ -260,7 +260,11 @@ def test_security_keys_and_authenticator_apps_are_deleted(panel: PanelHost) -> N
     page = browser.get(f"/admin/users/{user.id}")
     assert "blue key" in page.text
     assert "my app" in page.text
+    assert f"/admin/users/{user.id}/keys/{key.id}/delete" in browser.get("/admin/security-keys?text=keyed").html
+    (row,) = browser.get("/admin/security-keys/export.json?text=blue").json()
+    assert (row["username"], row["name"], row["is_backed_up"]) == ("keyed", "blue key", False)
     assert browser.post(f"/admin/users/{user.id}/keys/{key.id}/delete").status == 303
+    assert "There is none." in browser.get("/admin/security-keys?text=keyed").text
     assert browser.post(f"/admin/users/{user.id}/devices/{device.id}/delete").status == 303
     assert browser.post(f"/admin/users/{user.id}/devices/{device.id}/delete").status == 404
     assert panel.last_change("security key delete").actor == "admin:help-desk@example.com"

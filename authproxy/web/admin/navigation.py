@@ -36,6 +36,7 @@ _ENTRIES: Final = (
     Entry(_("Groups"), "/admin/groups", Permission.VIEW),
     Entry(_("Phones"), "/admin/phones", Permission.VIEW),
     Entry(_("Tokens"), "/admin/tokens", Permission.VIEW),
+    Entry(_("Security keys"), "/admin/security-keys", Permission.VIEW),
     Entry(_("Bypass codes"), "/admin/bypass-codes", Permission.VIEW),
     Entry(_("Enrollment"), "/admin/invitations", Permission.VIEW),
     Entry(_("Directories"), "/admin/directories", Permission.VIEW),
