@@ -122,11 +122,6 @@ def own_key(connection: sa.Connection, owner: Owner, key_id: str) -> SecurityKey
     return _one(_rows(connection, _is_of(owner), table.c.id == key_id.strip().upper()))
 
 
-def by_credential(connection: sa.Connection, credential_id: bytes) -> SecurityKey | None:
-    found = _rows(connection, table.c.credential_id == credential_id)
-    return found[0] if found else None
-
-
 def add_key(
     connection: sa.Connection, owner: Owner, new: NewKey, name: str, now: float, actor: str, address: str = ""
 ) -> SecurityKey:

@@ -61,7 +61,6 @@ from authproxy.secondfactor.security_keys import (
     Owner,
     SecurityKey,
     add_key,
-    by_credential,
     keys_of,
     note_use,
 )
@@ -134,8 +133,6 @@ class Ceremonies:
         new = self._new_key(taken, answer)
         if isinstance(new, NotProven):
             return new
-        if by_credential(connection, new.credential_id) is not None:
-            return NotProven(Why.TAKEN)
         try:
             return Registered(add_key(connection, owner, new, name, self._now(), actor, address))
         except AlreadyThere:
