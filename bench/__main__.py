@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import auth_api, ldap_front, login, panel, peap, pending_push, phones, startup
+from bench import auth_api, ldap_front, login, panel, peap, pending_push, phones, startup, sync
 
 
 def main() -> None:
@@ -20,11 +20,13 @@ def main() -> None:
     front = ldap_front.run()
     print("phones", flush=True)
     answers = phones.run()
+    print("users from a directory", flush=True)
+    syncs = sync.run()
     print("the Admin Panel", flush=True)
     shown, exports = panel.run()
     tables = (login.table(scores), startup.table(ready), pending_push.table(waits), peap.table(relayed))
     more = (auth_api.table(calls), ldap_front.table(front), phones.table(answers), panel.table(shown, exports))
-    print("\n" + "\n".join((*tables, *more)))
+    print("\n" + "\n".join((*tables, *more, sync.table(syncs))))
 
 
 if __name__ == "__main__":

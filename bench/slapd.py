@@ -28,7 +28,7 @@ sizelimit unlimited
 database mdb
 suffix "{base}"
 directory {dir}/db
-maxsize 268435456
+maxsize 1073741824
 dbnosync
 index objectClass,uid eq
 access to attrs=userPassword by anonymous auth by * none
