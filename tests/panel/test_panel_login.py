@@ -125,6 +125,15 @@ def test_a_recovery_code_is_as_good_once(panel: PanelHost) -> None:
     assert halfway(panel, admin).post("/admin/login/factor", {"code": codes[0]}).status == 401
 
 
+def test_a_factor_alone_does_not_confirm_a_session(panel: PanelHost) -> None:
+    admin = person(panel, "hijacked")
+    panel.admins[Role.READ_ONLY] = admin
+    browser = panel.browser(Role.READ_ONLY, is_confirmed=False)
+    answer = browser.post("/admin/login/factor", {"code": code(panel, admin)})
+    assert (answer.status, answer.location) == (303, "/admin/")
+    assert browser.get("/admin/account/password").location.startswith("/admin/confirm?")
+
+
 def test_a_code_of_the_app_is_good_once(panel: PanelHost) -> None:
     admin = person(panel, "once")
     shown = code(panel, admin)

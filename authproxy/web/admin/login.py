@@ -85,7 +85,10 @@ async def take_key(visit: Visit) -> Response:
 
 
 async def _try_factor(visit: Visit, proof: Proof) -> Response:
+    """Not for who is in: a new session without a password would count as confirmed."""
     next_ = visit.form.get("next")
+    if visit.is_in:
+        return visit.go(_next(next_))
     if not may_try(visit):
         return await _factor_page(visit, next_, 429, _too_often(visit))
     rule, place, session = rule_of(visit), place_of(visit), session_of(visit)
