@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as TooLate
 from twisted.internet.interfaces import IReactorTime
 
 from authproxy.errors import StoreUnavailable
@@ -71,7 +72,7 @@ class StatusLooks:
             await self._commit().addTimeout(_PATIENCE, self._clock)
         except StoreUnavailable as error:
             return Seen("database", State.DOWN, str(error))
-        except (CancelledError, TimeoutError):
+        except (CancelledError, TooLate):
             return Seen("database", State.DOWN, f"no commit within {_PATIENCE:g} seconds")
         return Seen("database", State.UP)
 
@@ -82,10 +83,14 @@ class StatusLooks:
             return Seen("telephony", State.UNKNOWN, "the database does not tell")
 
     def _delivered(self) -> tuple[float, float]:
-        def count(words: Sequence[str]) -> float:
-            return float(sum(self._metrics.push_deliveries.labels(word)._value.get() for word in words))
-
-        return count(_GOOD_WAYS), count(_BAD_WAYS)
+        counts = {
+            sample.labels["result"]: sample.value
+            for family in self._metrics.push_deliveries.collect()
+            for sample in family.samples
+            if sample.name.endswith("_total")
+        }
+        good, bad = (sum(counts.get(word, 0.0) for word in words) for words in (_GOOD_WAYS, _BAD_WAYS))
+        return good, bad
 
 
 def _attempted(name: str, good: int, bad: int) -> Seen:

@@ -275,7 +275,7 @@ def _http_url(text: str) -> str:
     except ValueError:
         raise BadValue(HTTP_URL.wanted) from None
     is_sound = is_sound and parts.scheme in ("https", "http") and bool(parts.hostname) and "@" not in parts.netloc
-    if not is_sound or not _URL_TEXT.match(text):
+    if not is_sound or parts.query or not _URL_TEXT.match(text):
         raise BadValue(HTTP_URL.wanted)
     return text
 
@@ -309,7 +309,7 @@ ADDRESS_RANGE = Kind("an IP address, a range 192.0.2.1-192.0.2.9, or a network 1
 ADDRESS_RANGES = Kind("addresses, ranges and networks, separated by commas", _address_ranges)
 PATH = Kind("a path", _same, free_text=True)
 URL = Kind("a URL", _same)
-HTTP_URL = Kind("https:// or http:// with a host, and no password", _http_url)
+HTTP_URL = Kind("https:// or http:// with a host, no password and no query", _http_url)
 BASE_URL = Kind("https:// with a host and maybe a port, such as https://mfa.example.com:8443", _base_url)
 ON_OFF_AUTO = Kind("true, false or auto", _on_off_auto)
 NAMES = Kind("names, separated by commas", _names)

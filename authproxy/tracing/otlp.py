@@ -17,6 +17,7 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor as Reactor
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import TimeoutError as TooLate
 from twisted.logger import Logger
 
 from authproxy import __version__
@@ -90,7 +91,7 @@ class Traces:
             self._reactor.callFromThread(ended)  # type: ignore[no-untyped-call]
 
         Thread(target=shut_down, name="traces' end", daemon=True).start()
-        with suppress(CancelledError, TimeoutError):
+        with suppress(CancelledError, TooLate):
             await done.addTimeout(_GOODBYE, self._reactor)
 
     def _say(self, text: str) -> None:

@@ -96,6 +96,16 @@ def test_with_a_collector_that_hangs_nobody_waits_and_the_queue_stays_bounded():
     assert MOST_WAITING <= deaf.taken < 2 * MOST_WAITING
 
 
+@pytest_twisted.inlineCallbacks
+def test_the_end_does_not_wait_for_a_collector_that_hangs():
+    deaf = Deaf(SpanExportResult.SUCCESS)
+    traces = Traces(SETTINGS, reactor, deaf, every_ms=1)
+    traces.note(LOGIN)
+    yield _ended(traces)
+    assert deaf.taken == 0
+    deaf.may_answer.set()
+
+
 @pytest.mark.parametrize(
     ("results", "said"),
     [

@@ -110,7 +110,9 @@ def test_options_without_an_endpoint_are_said_to_have_no_effect(tmp_path: Path) 
     assert any("otel_usernames: has no effect without otel_endpoint" in line for line in problems)
 
 
-@pytest.mark.parametrize("url", ["collector:4318", "ftp://collector", "http://user:pw@collector/v1/traces"])
+@pytest.mark.parametrize(
+    "url", ["collector:4318", "ftp://collector", "http://user:pw@collector/v1/traces", "http://c/v1?key=x"]
+)
 def test_an_endpoint_must_be_a_url(tmp_path: Path, url: str) -> None:
     file = tmp_path / "authproxy.cfg"
     file.write_text(f"[main]\notel_endpoint={url}\n")
