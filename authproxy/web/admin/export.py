@@ -21,11 +21,11 @@ from authproxy.web.admin.visit import Visit
 Row = Mapping[str, JsonValue]
 Part = tuple[Sequence[Row], Any]
 """Rows, and where the next part begins; None: this was the last."""
-Reads = Callable[[sa.Connection, Any, int], Part]
-"""From a place on (None: the beginning), so many rows."""
+Reads = Callable[[sa.Connection, Any], Part]
+"""From a place on; None: the beginning."""
 
-_FIRST_ROWS: Final = 100  # soon there
-_ROWS: Final = 500
+_LOG_ROWS: Final = 100  # a part takes the processor from logins for some milliseconds at most
+_LIST_ROWS: Final = 500
 _TYPES: Final = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 _FORMULA: Final = re.compile(r"[=+\-@\t\r]")
 _NUMBER: Final = re.compile(r"[+-]?[0-9][0-9 .]*")
@@ -40,10 +40,10 @@ def neutral(value: JsonValue) -> str:
 
 
 def of_list(search: Callable[[sa.Connection, Window], Listing[Any]], row: Callable[[Any], Row]) -> Reads:
-    def reads(connection: sa.Connection, place: Any, rows: int) -> Part:
+    def reads(connection: sa.Connection, place: Any) -> Part:
         offset = int(place or 0)
-        found = search(connection, Window(rows, offset)).rows
-        return [row(each) for each in found], offset + rows if len(found) == rows else None
+        found = search(connection, Window(_LIST_ROWS, offset)).rows
+        return [row(each) for each in found], offset + _LIST_ROWS if len(found) == _LIST_ROWS else None
 
     return reads
 
@@ -51,8 +51,8 @@ def of_list(search: Callable[[sa.Connection, Window], Listing[Any]], row: Callab
 def of_log(
     search: Callable[[sa.Connection, int, Cursor | None], Excerpt[Any]], row: Callable[[Any], Row]
 ) -> Reads:
-    def reads(connection: sa.Connection, place: Any, rows: int) -> Part:
-        found = search(connection, rows, place)
+    def reads(connection: sa.Connection, place: Any) -> Part:
+        found = search(connection, _LOG_ROWS, place)
         return [row(each) for each in found.rows], found.next
 
     return reads
@@ -66,20 +66,20 @@ async def exported(visit: Visit, name: str, columns: Sequence[str], reads: Reads
         raise NotFound("lists can be had as csv and json")
     writes = _csv_part if form == "csv" else _json_part
 
-    def part(place: Any, rows: int, is_first: bool) -> Callable[[sa.Connection], tuple[bytes, Any]]:
+    def part(place: Any, *, is_first: bool) -> Callable[[sa.Connection], tuple[bytes, Any]]:
         def work(connection: sa.Connection) -> tuple[bytes, Any]:
-            found, following = reads(connection, place, rows)
+            found, following = reads(connection, place)
             return writes(columns, found, is_first, following is None), following
 
         return work
 
-    begun = await visit.read(part(None, _FIRST_ROWS, True))
+    begun = await visit.read(part(None, is_first=True))
 
     async def body() -> AsyncIterator[bytes]:
         text, place = begun
         yield text
         while place is not None:
-            reading = visit.rooms.office.read(part(place, _ROWS, False))
+            reading = visit.rooms.office.read(part(place, is_first=False))
             text, place = await reading.asFuture(asyncio.get_running_loop())
             yield text
 
