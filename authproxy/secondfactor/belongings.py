@@ -33,9 +33,8 @@ def belongings(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, 
         query = sa.select(aliases.c.user_id, aliases.c.position, aliases.c.name).where(aliases.c.user_id.in_(some))
         for user_id, position, name in connection.execute(query):
             found[user_id].aliases[position] = name
-    groups = {group.id: group for group in some_groups(connection, _linked(connection, user_groups, user_ids))}
-    for user_id, group_id in _pairs(connection, user_groups, user_ids):
-        found[user_id].groups.append(groups[group_id])
+    for user_id, groups in groups_of_users(connection, user_ids).items():
+        found[user_id].groups.extend(groups)
     phones = {phone.id: phone for phone in some_phones(connection, _linked(connection, phone_users, user_ids))}
     for user_id, phone_id in _pairs(connection, phone_users, user_ids):
         found[user_id].phones.append(phones[phone_id])
@@ -45,6 +44,15 @@ def belongings(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, 
             found[user_id].tokens.append(tokens[token_id])
     for key in keys_of_users(connection, user_ids):
         found[key.owner_id].keys.append(key)
+    return found
+
+
+def groups_of_users(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, list[Group]]:
+    """By user; every one is there."""
+    found: dict[str, list[Group]] = {user_id: [] for user_id in user_ids}
+    groups = {group.id: group for group in some_groups(connection, _linked(connection, user_groups, user_ids))}
+    for user_id, group_id in _pairs(connection, user_groups, user_ids):
+        found[user_id].append(groups[group_id])
     return found
 
 

@@ -21,6 +21,11 @@ class Window:
     offset: int = 0
 
 
+def is_all(found: int, window: Window) -> bool:
+    """Whether nothing can be behind the ``found`` rows of this part: then they need not be counted again."""
+    return found < window.limit and (found > 0 or window.offset == 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[T]):
     """That part, and of how many in all."""

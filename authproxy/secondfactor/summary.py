@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from authproxy.model import Reason
-from authproxy.secondfactor.telephony_view import account
+from authproxy.secondfactor.telephony_view import credits_left
 from authproxy.store.tables import administrators, applications, logins, telephony, users
 
 _FRAUD = (Reason.PUSH_FRAUD, Reason.CALL_FRAUD)
@@ -47,7 +47,7 @@ def summary(connection: sa.Connection) -> Summary:
         count(administrators, sa.true()),
         count(applications, applications.c.ikey.is_not(None)),
         count(users, sa.true()),
-        account(connection).left,
+        credits_left(connection),
     )
 
 

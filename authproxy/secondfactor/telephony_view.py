@@ -69,13 +69,14 @@ def account(connection: sa.Connection) -> Account:
     total = sa.func.coalesce(sa.func.sum(telephony.c.cost), 0.0)
     lately = telephony.c.at > time.time() - _MONTH
     return Account(
-        _left(connection),
+        credits_left(connection),
         float(connection.execute(sa.select(total).where(lately)).scalar_one()),
         float(connection.execute(sa.select(total)).scalar_one()),
     )
 
 
-def _left(connection: sa.Connection) -> float | None:
+def credits_left(connection: sa.Connection) -> float | None:
+    """None: they are not counted down."""
     found = connection.execute(sa.select(settings.c.value).where(settings.c.key == BALANCE)).scalar()
     return None if found is None else float(found)
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from authproxy.secondfactor.listing import Listing, Window, containing
+from authproxy.secondfactor.listing import Listing, Window, containing, is_all
 from authproxy.secondfactor.users import User, read_users
 from authproxy.store.tables import (
     aliases,
@@ -77,6 +77,8 @@ def search_users(
         connection,
         lambda query: query.where(*conditions).order_by(*by).limit(window.limit).offset(window.offset),
     )
+    if is_all(len(found), window):
+        return Listing(tuple(found), window.offset + len(found))
     total = connection.execute(sa.select(sa.func.count()).select_from(users).where(*conditions)).scalar_one()
     return Listing(tuple(found), total)
 

@@ -13,9 +13,9 @@ from authproxy.secondfactor import audit_search, login_search, telephony_search
 from authproxy.secondfactor.api_permissions import ApiPermission
 from authproxy.secondfactor.applications import list_applications
 from authproxy.secondfactor.audit_search import AuditFilter, AuditRow
-from authproxy.secondfactor.belongings import Belongings, belongings, users_by_id
-from authproxy.secondfactor.groups import group_by_id, list_members
-from authproxy.secondfactor.listing import Window
+from authproxy.secondfactor.belongings import belongings, groups_of_users, users_by_id
+from authproxy.secondfactor.groups import Group, group_by_id, list_members
+from authproxy.secondfactor.listing import Excerpt, Total, Window
 from authproxy.secondfactor.login_search import LoginFilter
 from authproxy.secondfactor.refusals import NotFound
 from authproxy.secondfactor.telephony_search import TelephonyFilter
@@ -25,7 +25,7 @@ from authproxy.web.api.admin import log_words as words
 from authproxy.web.api.admin.briefs import isotime
 from authproxy.web.api.admin.operation import Asked, table
 from authproxy.web.api.admin.shapes import FLAG, FREE, NUMBER, TEXT, WHOLE, many, maybe, record
-from authproxy.web.api.admin.span import MOST, metadata, offset, since, span
+from authproxy.web.api.admin.span import MOST, Span, metadata, offset, since, span
 from authproxy.web.api.envelope import INVALID_PARAMETERS, Refusal
 
 _DECIDED = ("accept", "reject")
@@ -42,7 +42,7 @@ class _People:
 
     ids: Mapping[str, str]
     users: Mapping[str, User]
-    theirs: Mapping[str, Belongings]
+    groups: Mapping[str, Sequence[Group]]
     ikeys: Mapping[str, str]
 
     @classmethod
@@ -50,7 +50,7 @@ class _People:
         ids = login_search.user_ids(connection, {login.username for login in logins}, asked.rooms.mode)
         found = list(dict.fromkeys(ids.values()))
         ikeys = {row.name: row.ikey for row in list_applications(connection)}
-        return cls(ids, users_by_id(connection, found), belongings(connection, found), ikeys)
+        return cls(ids, users_by_id(connection, found), groups_of_users(connection, found), ikeys)
 
 
 # ---------------------------------------------------------------- logins
@@ -63,9 +63,16 @@ def _logins(connection: sa.Connection, asked: Asked) -> JsonValue:
         connection, wanted, part.limit, part.cursor, is_descending=part.is_descending
     )
     people = _People.of(connection, asked, found.rows)
-    total = login_search.count_logins(connection, wanted)
+    total = _total(connection, wanted, part, found)
     said: dict[str, JsonValue] = {"next_offset": _json(offset(found.next)), "total_objects": total.count}
     return {"authlogs": [_login(login, people) for login in found.rows], "metadata": said}
+
+
+def _total(connection: sa.Connection, wanted: LoginFilter, part: Span, found: Excerpt[LoginRecord]) -> Total:
+    """What has come whole need not be counted."""
+    if part.cursor is None and found.next is None:
+        return Total(len(found.rows), is_exact=True)
+    return login_search.count_logins(connection, wanted)
 
 
 def _wanted(connection: sa.Connection, asked: Asked) -> LoginFilter:
@@ -110,7 +117,7 @@ def _names(connection: sa.Connection, asked: Asked) -> list[str]:
 def _login(login: LoginRecord, people: _People) -> JsonValue:
     user_id = people.ids.get(login.username)
     user = people.users.get(user_id or "")
-    groups = people.theirs[user.id].groups if user else []
+    groups = people.groups[user.id] if user else ()
     return {
         "access_device": {"ip": login.client_ip, "hostname": None, "location": {**_PLACE}},
         "alias": "unknown",
