@@ -118,7 +118,7 @@ def _conditions(connection: sa.Connection, wanted: LoginFilter) -> list[sa.Colum
     if wanted.login_id:
         found.append(logins.c.login_id == wanted.login_id.strip().upper())
     if wanted.either:
-        found.append(sa.or_(*(sa.and_(sa.true(), *_conditions(each)) for each in wanted.either)))
+        found.append(sa.or_(*(sa.and_(sa.true(), *_conditions(connection, each)) for each in wanted.either)))
     if wanted.text.strip():
         found.append(_has_text(connection, wanted.text.strip()))
     return found
