@@ -6,12 +6,16 @@ import re
 import time
 from collections.abc import Iterator
 from html import unescape
+from typing import TYPE_CHECKING
 
 import pytest
 
 from authproxy.secondfactor.roles import Role
 from tests.mail.mailserver import Mail, MailServer
 from tests.panel.panelhost import Answer, Browser, PanelHost
+
+if TYPE_CHECKING:
+    from tests.phone.chromium import Chromium
 
 MAY_REVEAL = (Role.OWNER, Role.ADMINISTRATOR, Role.USER_MANAGER, Role.HELP_DESK)
 LINK = re.compile(r"https://localhost:\d+/enroll/[A-Za-z0-9]{20}")
@@ -171,3 +175,30 @@ def test_people_from_a_file_are_invited_at_once_or_none_of_them(panel: PanelHost
     browser.submit("/admin/users/import", {"invite": "1"}, {"file": right})
     assert LINK.fullmatch(arrived(server, "bulk1@firm.example").link)
     assert "Staff" in browser.get("/admin/users?text=bulk1").text
+
+
+def test_a_browser_shows_the_mail_in_its_frame_and_nothing_in_it_works(
+    panel: PanelHost, server: MailServer, chromium: Chromium
+) -> None:
+    message_id, mail = invited(panel, server, "seen")
+    chromium.run(lambda: look(panel, chromium, message_id, mail.link))
+
+
+def look(panel: PanelHost, chromium: Chromium, message_id: str, link: str) -> None:
+    page = panel.page(chromium.browser)
+    try:
+        page.goto(f"/admin/messages/{message_id}")
+        frame = page.frame_locator("iframe.mail")
+        frame.get_by_text("Hello seen").wait_for()
+        assert frame.get_by_role("link", name=link).count() == 0
+        page.get_by_role("button", name="Show links and codes").click()
+        frame.get_by_role("link", name=link).wait_for()
+        assert frame.get_by_role("img", name="QR code").is_visible()
+        assert page.evaluate("() => document.querySelector('iframe').contentDocument") is None
+        page.set_viewport_size({"width": 320, "height": 800})
+        assert page.evaluate("() => document.documentElement.scrollWidth <= 320")
+        for path in ("/admin/invitations", "/admin/messages"):
+            page.goto(path)
+            assert page.evaluate("() => document.documentElement.scrollWidth <= 320")
+    finally:
+        page.context.close()
