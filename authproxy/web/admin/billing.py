@@ -72,7 +72,8 @@ async def enter(visit: Visit) -> Response:
 
 
 async def save(visit: Visit) -> Response:
-    changes = {name: given(visit.form, name, setting_named(name).kind) for name in _SETTINGS}
+    named = [name for name in _SETTINGS if visit.form.has(name)]
+    changes = {name: given(visit.form, name, setting_named(name).kind) for name in named}
 
     def work(connection: sa.Connection) -> None:
         before = read_settings(connection, visit.rooms.defaults)
