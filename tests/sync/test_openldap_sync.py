@@ -396,3 +396,15 @@ def test_why_a_directory_can_not_be_read_is_told(
 def test_an_unknown_section_is_told(desk: Desk) -> None:
     add(desk, client="ad_client7")
     assert desk.sync().problem == "the configuration has no [ad_client7] that is an ad_client"
+
+
+def test_a_directory_that_is_removed_and_added_again_finds_its_users(desk: Desk) -> None:
+    add(desk)
+    desk.sync()
+    ids = desk.rows("SELECT id FROM users ORDER BY id")
+    desk.change("DELETE FROM directories")
+    assert desk.value("SELECT count(*) FROM users WHERE directory_id IS NULL") == EVERYBODY
+    add(desk)
+    assert numbers(desk.sync()) == {"read": EVERYBODY, "changed": EVERYBODY, "adopted": EVERYBODY}
+    assert desk.rows("SELECT id FROM users ORDER BY id") == ids
+    assert numbers(desk.sync()) == {"read": EVERYBODY, "unchanged": EVERYBODY}
