@@ -16,7 +16,8 @@ from authproxy.web.api.envelope import INVALID_PARAMETERS, Refusal
 
 MOST: Final = 1000
 _USUAL: Final = 100
-_FIRST_MS: Final = 10**12  # what has fewer digits is seconds
+EARLIEST: Final = 10**12
+"""What has fewer digits is seconds."""
 _LAST_MS: Final = 10**14
 _LAST: Final = 10**11
 _ROW: Final = re.compile(r"id([0-9]{1,18})")
@@ -36,13 +37,13 @@ class Span:
     is_descending: bool
 
 
-def span(connection: sa.Connection, asked: Asked, place_of: FindsPlace) -> Span:
-    """Of version 2: times in milliseconds. Raises Refusal."""
+def span(connection: sa.Connection, asked: Asked, place_of: FindsPlace, earliest: int = EARLIEST) -> Span:
+    """Of version 2: times in milliseconds, none of them before ``earliest``. Raises Refusal."""
     given = asked.parameters
     for name in ("mintime", "maxtime"):
         given.required(name)
-    first = given.integer("mintime", _FIRST_MS, _LAST_MS, 0)
-    last = given.integer("maxtime", _FIRST_MS, _LAST_MS, 0)
+    first = given.integer("mintime", earliest, _LAST_MS, 0)
+    last = given.integer("maxtime", earliest, _LAST_MS, 0)
     if first >= last:
         raise Refusal(INVALID_PARAMETERS, "mintime")
     order = given.text("sort") or "ts:desc"
