@@ -13,7 +13,6 @@ from authproxy.model import JsonValue
 from authproxy.secondfactor import admin_account, admin_links, administrators, recovery_codes
 from authproxy.secondfactor.admin_activation import owner_of
 from authproxy.secondfactor.administrators import Administrator
-from authproxy.secondfactor.audit import note
 from authproxy.secondfactor.refusals import BadValue, NotDone
 from authproxy.secondfactor.roles import Permission, Role
 from authproxy.secondfactor.security_keys import SecurityKey, keys_of
@@ -44,7 +43,6 @@ class Card:
 
 async def show_all(visit: Visit) -> Response:
     text, window = visit.query.get("text", "").strip(), window_of(visit)
-
     found = await visit.read(lambda c: administrators.list_administrators(c, text, window))
     return visit.render(
         "admin/administrators/list.html",
@@ -103,7 +101,7 @@ async def add(visit: Visit) -> Response:
         admin = administrators.add_administrator(
             connection, form.get("email"), form.get("name"), form.get("role"), form.get("phone")
         )
-        note(connection, visit.actor, "admin add", admin.email, admin.told(), address=visit.address)
+        visit.note(connection, "admin add", admin.email, admin.told())
         return admin, _link(connection, visit, admin, "activation", now)
 
     try:
@@ -143,7 +141,7 @@ def _link(
     link = admin_links.new_link(connection, admin, kind, now)
     is_mailed = _mail(connection, visit, admin, link)
     told: dict[str, JsonValue] = {"kind": kind, "mailed": is_mailed}
-    note(connection, visit.actor, "admin link", admin.email, told, address=visit.address)
+    visit.note(connection, "admin link", admin.email, told)
     return link
 
 
@@ -186,8 +184,7 @@ async def edit(visit: Visit) -> Response:
             raise BadValue("somebody else has changed this administrator meanwhile: look at what it is now")
         changes = {key: form.get(key) for key in _EDITED if key in form.fields}
         after = administrators.change_administrator(connection, before, changes)
-        told, was = after.told(), before.told()
-        note(connection, visit.actor, "admin set", after.email, told, before=was, address=visit.address)
+        visit.note(connection, "admin set", after.email, after.told(), before.told())
         return after
 
     after = await visit.change(work)
@@ -208,8 +205,7 @@ async def _set_status(visit: Visit, status: str, action: str) -> None:
     def work(connection: sa.Connection) -> None:
         before = _find(connection, visit)
         after = administrators.change_administrator(connection, before, {"status": status})
-        told, was = after.told(), before.told()
-        note(connection, visit.actor, action, after.email, told, before=was, address=visit.address)
+        visit.note(connection, action, after.email, after.told(), before.told())
 
     await visit.change(work)
 
@@ -217,7 +213,7 @@ async def _set_status(visit: Visit, status: str, action: str) -> None:
 async def unlock(visit: Visit) -> Response:
     def work(connection: sa.Connection, admin: Administrator) -> None:
         administrators.unlock_administrator(connection, admin)
-        note(connection, visit.actor, "admin unlock", admin.email, address=visit.address)
+        visit.note(connection, "admin unlock", admin.email)
 
     await _do(visit, work)
     return _back(visit, visit.gettext("The administrator may try again."))
@@ -231,7 +227,7 @@ async def ask_delete(visit: Visit) -> Response:
 async def delete(visit: Visit) -> Response:
     def work(connection: sa.Connection, admin: Administrator) -> None:
         administrators.delete_administrator(connection, admin)
-        note(connection, visit.actor, "admin delete", admin.email, before=admin.told(), address=visit.address)
+        visit.note(connection, "admin delete", admin.email, before=admin.told())
 
     await _do(visit, work)
     return visit.go(HOME, visit.gettext("The administrator is deleted."))

@@ -15,7 +15,6 @@ from starlette.responses import JSONResponse, Response
 from authproxy.model import JsonValue
 from authproxy.secondfactor import admin_login, admin_passwords, sessions
 from authproxy.secondfactor.admin_login import Place, Proof
-from authproxy.secondfactor.audit import note
 from authproxy.secondfactor.lockout import LockoutRule
 from authproxy.secondfactor.security_keys import Owner, admin_owner, keys_of
 from authproxy.secondfactor.sessions import Opened, Session
@@ -154,7 +153,7 @@ async def log_out(visit: Visit) -> Response:
 
     def work(connection: sa.Connection) -> None:
         sessions.end_session(connection, session)
-        note(connection, visit.actor, "admin logout", visit.admin.email, address=visit.address)
+        visit.note(connection, "admin logout", visit.admin.email)
 
     await visit.change(work)
     response = visit.go(LOGIN, visit.gettext("You are logged out."))
