@@ -92,6 +92,15 @@ def test_what_can_not_be_is_told_and_what_was_typed_stays(panel: PanelHost) -> N
     owner.submit(f"{path}/delete")
 
 
+def test_what_a_section_is_by_default_is_ticked_already(panel: PanelHost) -> None:
+    owner = panel.browser()
+    path = add(owner, "Fresh")
+    html = owner.get(path).html
+    assert re.search(r'name="trusted_networks\.require_enrollment"[^>]* checked[ >]', html)
+    assert not re.search(r'name="has\.trusted_networks"[^>]* checked', html)
+    owner.submit(f"{path}/delete")
+
+
 def test_two_administrators_at_one_policy_do_not_overwrite_each_other(panel: PanelHost) -> None:
     one, other = panel.browser(), panel.browser(Role.ADMINISTRATOR)
     path = add(one, "Shared")
