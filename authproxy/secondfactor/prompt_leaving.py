@@ -43,7 +43,8 @@ class Leaving:
         login: LoginRecord,
     ) -> Session:
         """``login``: the record of an ``Allowed``. The session, which knows it from now on."""
-        days = policy.remember_days if login.factor in _TO_REMEMBER else 0
+        is_of_use = login.factor in _TO_REMEMBER and not request.must_prove
+        days = policy.remember_days if is_of_use else 0
         scope = "" if policy.is_shared else app.ikey
 
         def allowing(connection: sa.Connection) -> Session:

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from authproxy.secondfactor.policies import add_policy, assign
+from authproxy.secondfactor.prompt_leaving import cookie_of
 from authproxy.secondfactor.pushes import PushStatus
 from authproxy.store import tables
 from tests.enroll.portal import Site
@@ -298,6 +300,20 @@ def test_a_memory_ends(remembering: Demo, end: str) -> None:
     assert page.title == ("You can not log in" if end == "disabled" else CHOOSING)
 
 
+def test_a_memory_is_of_one_user_whatever_its_cookie_is_called(remembering: Demo) -> None:
+    host = remembering.host
+    visitor, _ = remembering.begin("alice")
+    visitor.passcode(host.code("alice"))
+    visitor.choose("remember:yes")
+    alices, bobs = (cookie_of(host.users[name].id, remembering.keys.ikey) for name in ("alice", "bob"))
+    stolen = Visitor(host)
+    for name in (alices, bobs):
+        secret = visitor.session.cookies[alices]
+        stolen.session.cookies.set(name, secret, domain="localhost.local", secure=True)
+    assert remembering.begin("bob", visitor=stolen)[0].page.title == CHOOSING
+    assert "duo_code" in remembering.begin("alice", visitor=stolen)[0].page.query
+
+
 def test_a_bypass_code_is_nothing_to_remember(remembering: Demo) -> None:
     code = remembering.host.bypass_code("alice")
     visitor, _ = remembering.begin("alice")
@@ -353,6 +369,22 @@ def test_the_portal_is_reached_from_the_prompt_where_the_application_allows_it(h
     assert visitor.page.url.endswith("/portal/")
     without, _ = Demo.make(host, "without one").begin("alice")
     assert "/portal" not in without.page.html
+
+
+def test_the_portal_asks_also_where_the_browser_is_remembered_for_everything(host: ApiHost) -> None:
+    remembers = {"remembered_devices": {"days": 7, "scope": "all"}}
+    with host.database.writing() as connection:
+        assign(connection, "test", "portal", add_policy(connection, "test", "of the portal", remembers))
+    visitor, _ = Demo.make(host, "remembered", policy=remembers).begin("alice")
+    visitor.passcode(host.code("alice"))
+    visitor.choose("remember:yes")
+    Demo.make(host, "remembered as well", policy=remembers).begin("alice", visitor=visitor)
+    assert "duo_code" in visitor.page.query
+    Demo.make(host, "leads on", policy={"self_service": {"portal": True}}).begin("alice", visitor=visitor)
+    (link,) = re.findall(r'href="(/portal/from/[^"]*)"', visitor.page.html)
+    assert visitor.get(visitor.base + link).title == CHOOSING
+    visitor.passcode(host.code("alice"))
+    assert visitor.page.url.endswith("/portal/")
 
 
 def test_factors_that_a_policy_leaves_out_are_neither_shown_nor_taken(host: ApiHost) -> None:
