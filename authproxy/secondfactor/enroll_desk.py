@@ -53,6 +53,7 @@ _OPEN = compiled(
         needs_test=bindparam("needs_test"),
     )
 )
+_FORGET = compiled(tables.activations.delete().where(tables.activations.c.hash == bindparam("code_hash")))
 _NOTE = compiled(
     tables.audit.insert().values(
         at=bindparam("now"),
@@ -122,7 +123,7 @@ class EnrollDesk:
             return _BAD_LINK
         if found.expires <= self._now() and not found.is_completed:
             return Closed(Why.EXPIRED)
-        return self._links.invited(found.username, found.expires, code)
+        return self._links.invited(found.username, found.expires, code, is_completed=found.is_completed)
 
     def _beginning(self, connection: Connection, ticket: Ticket, account: Account | None) -> Stage:
         stage = self._stage(connection, ticket, account)
@@ -139,6 +140,7 @@ class EnrollDesk:
             "needs_test": int(ticket.is_invited),
         }
         for code in (ticket.code, ticket.credential):
+            connection.execute(_FORGET, {"code_hash": hash_of(code)})
             connection.execute(_OPEN, {**opened, "code_hash": hash_of(code)})
         connection.execute(_NOTE, {"now": now, "who": f"user:{name}", "name": name})
         return self._waiting(ticket)
@@ -146,17 +148,20 @@ class EnrollDesk:
     def _stage(self, connection: Connection, ticket: Ticket, account: Account | None) -> Stage:
         hashes = {"page": hash_of(ticket.code), "authenticator": hash_of(ticket.credential)}
         opened = connection.execute(_OPENED, hashes).fetchall()
-        if any(claimed is not None for (claimed,) in opened):
-            if ticket.is_invited and account is not None and untested_phone(connection, account.id) is not None:
-                return Testing(ticket.username)
+        is_used = any(claimed is not None for (claimed,) in opened)
+        if ticket.is_completed or (is_used and not ticket.is_invited):
             return Done(ticket.username, ticket.is_invited)
+        if is_used and account is not None and untested_phone(connection, account.id) is not None:
+            return Testing(ticket.username)
         if account is None:
             return _BAD_LINK if ticket.is_invited else Beginning(ticket.username)
         if account.standing is Standing.DISABLED:
             return Closed(Why.DISABLED)
         if self._is_enrolled(connection, ticket, account):
             return Closed(Why.HAS_DEVICE)
-        return self._waiting(ticket) if opened else Beginning(ticket.username, ticket.is_invited)
+        if opened and not is_used:
+            return self._waiting(ticket)
+        return Beginning(ticket.username, ticket.is_invited)  # also when the device was deleted before it answered
 
     def _is_enrolled(self, connection: Connection, ticket: Ticket, account: Account) -> bool:
         """Who was invited may have a number that can be called: setting up a device is what the mail is for."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from authproxy.secondfactor.seeds import SeedBox
@@ -24,13 +24,15 @@ _CODE_LETTERS, _CREDENTIAL = 20, 20
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """A link that is good. ``expires`` in epoch seconds; ``code`` activates the page of a phone, ``credential``
-    the privacyIDEA Authenticator. ``is_invited``: by mail."""
+    the privacyIDEA Authenticator. ``is_invited``: by mail; ``is_completed``: a device
+    has answered its test."""
 
     username: str
     expires: float
     code: str = field(repr=False)
     credential: str = field(repr=False)
     is_invited: bool = False
+    is_completed: bool = False
 
 
 class EnrollLinks:
@@ -64,14 +66,14 @@ class EnrollLinks:
             return None
         return self._ticket(username, expires, signed)
 
-    def invited(self, username: str, expires: float, code: str) -> Ticket:
+    def invited(self, username: str, expires: float, code: str, *, is_completed: bool) -> Ticket:
         """What an invitation by mail stands for. ``code``: what its link ends with."""
-        return self._ticket(username, expires, b"invited " + code.encode("utf-8", "replace"), is_invited=True)
+        made = self._ticket(username, expires, b"invited " + code.encode("utf-8", "replace"))
+        return replace(made, is_invited=True, is_completed=is_completed)
 
-    def _ticket(self, username: str, expires: float, signed: bytes, *, is_invited: bool = False) -> Ticket:
+    def _ticket(self, username: str, expires: float, signed: bytes) -> Ticket:
         code = base64.b32encode(self._derived(b"page", signed)).decode()[:_CODE_LETTERS]
-        credential = self._derived(b"authenticator", signed)[:_CREDENTIAL].hex()
-        return Ticket(username, expires, code, credential, is_invited)
+        return Ticket(username, expires, code, self._derived(b"authenticator", signed)[:_CREDENTIAL].hex())
 
     def _mac(self, signed: bytes) -> bytes:
         return hmac.digest(self._key, signed, "sha256")[:_MAC]

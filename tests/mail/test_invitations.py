@@ -29,7 +29,7 @@ from authproxy.secondfactor.invitations import (
 from authproxy.secondfactor.message_text import HIDDEN
 from authproxy.secondfactor.messages import as_received, find_message, search_messages
 from authproxy.secondfactor.outbox import Outbox
-from authproxy.secondfactor.phones import add_phone, find_phone, load_phones
+from authproxy.secondfactor.phones import add_phone, delete_phone, find_phone, load_phones
 from authproxy.secondfactor.reach import Lines
 from authproxy.secondfactor.refusals import AlreadyThere, BadValue, NotFound
 from authproxy.secondfactor.roles import Permission
@@ -125,6 +125,21 @@ async def test_from_the_mail_to_a_device_that_counts_once_it_has_answered(inviti
     assert invitation.state(inviting.now()) == "completed"
     told = "SELECT group_concat(action) FROM audit WHERE object = 'zoe'"
     assert inviting.desks.value(told) == "enroll invite,enroll begin,phone activate,enroll complete"
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_device_that_is_deleted_before_it_answered_makes_room_for_another(inviting: Inviting) -> None:
+    inviting.invite()
+    ticket = await inviting.ticket()
+    for _ in range(2):
+        waiting = await inviting.page.begin(ticket)
+        assert isinstance(waiting, Waiting)
+        phone = WebPhone()
+        await inviting.desks.claim(phone, waiting.link)
+        assert await inviting.page.look(ticket) == UNTESTED
+        phone_id = str(inviting.desks.value("SELECT phone_id FROM phone_apps"))
+        inviting.do(delete_phone, inviting.do(find_phone, phone_id))
+        assert await inviting.page.look(ticket) == Beginning("zoe", is_invited=True)
 
 
 @pytest_twisted.ensureDeferred
