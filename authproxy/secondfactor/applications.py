@@ -205,8 +205,16 @@ def _checked_change(connection: sa.Connection, name: str, value: JsonValue) -> s
         case "redirect_uris", list(uris):
             return json.dumps(_checked_uris(str(uri) for uri in uris))
         case "groups_allowed", list(ids):
-            return json.dumps([find_group(connection, str(group_id)).id for group_id in ids])
+            return json.dumps([_group_id(connection, str(group_id)) for group_id in ids])
     raise BadValue(f"{name} of an application can't become {str(value)[:_LONGEST_NAME]!r}")
+
+
+def _group_id(connection: sa.Connection, name: str) -> str:
+    """Raises BadValue."""
+    try:
+        return find_group(connection, name).id
+    except NotFound as error:
+        raise BadValue(str(error)) from None
 
 
 def _checked_uris(uris: Iterable[str]) -> list[str]:

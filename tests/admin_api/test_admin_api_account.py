@@ -91,7 +91,7 @@ def test_an_application_neither_rotates_nor_deletes_itself(adm: Any, host: ApiHo
     [
         ({"integration_type": "teapot"}, 40002),
         ({"integration_type": "authapi", "enroll_policy": "perhaps"}, 40002),
-        ({"integration_type": "authapi", "groups_allowed": "DG" + "0" * 18}, 40401),
+        ({"integration_type": "authapi", "groups_allowed": "DG" + "0" * 18}, 40002),
         ({"integration_type": "authapi", "user_access": "SOME"}, 40002),
         ({"integration_type": "authapi", "adminapi_read_log": True}, 40002),
         ({"integration_type": "authapi", "trusted_device_days": "x"}, 40002),
