@@ -128,6 +128,26 @@ def test_everything_an_application_has_is_kept(adm: Any) -> None:
     adm.delete_group(group)
 
 
+def test_an_application_may_be_for_nobody_for_some_groups_or_for_all(adm: Any, host: ApiHost) -> None:
+    group = adm.create_group("some")["group_id"]
+    adm.add_user_group(host.users["alice"].id, group)
+    made = adm.create_integration("t5", "authapi", user_access="NO_USERS")
+    client = host.client(ikey=made["integration_key"], skey=made["secret_key"])
+
+    def results() -> list[str]:
+        return [client.preauth(username=name)["result"] for name in ("alice", "bob")]
+
+    assert (made["user_access"], results()) == ("NO_USERS", ["deny", "deny"])
+    ikey = made["integration_key"]
+    assert error(adm.update_integration, ikey, user_access="PERMITTED_GROUPS")[:2] == (400, 40002)
+    some = adm.update_integration(ikey, user_access="PERMITTED_GROUPS", groups_allowed=group)
+    assert (some["user_access"], results()) == ("PERMITTED_GROUPS", ["auth", "deny"])
+    everybody = adm.update_integration(ikey, user_access="ALL_USERS")
+    assert (everybody["groups_allowed"], results()) == ([], ["auth", "auth"])
+    adm.delete_integration(ikey)
+    adm.delete_group(group)
+
+
 def test_permissions_are_given_only_by_who_may_give_them(adm: Any, host: ApiHost) -> None:
     made = adm.create_integration("weak", "adminapi", adminapi_integrations=True)
     weak = host.client(duo_client.Admin, ikey=made["integration_key"], skey=made["secret_key"])

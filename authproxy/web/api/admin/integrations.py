@@ -18,6 +18,8 @@ from authproxy.web.api.admin.shapes import ANYTHING, FREE, TEXT, WHOLE, many, re
 from authproxy.web.api.envelope import FORBIDDEN, INVALID_PARAMETERS, Refusal
 
 _ACCESS = ("ALL_USERS", "PERMITTED_GROUPS", "NO_USERS")
+_NOBODY = "NO_USERS"
+_REFUSES = "authentication"  # the section of a policy that says so
 _LONGEST_NOTES = 4096
 _KEPT: Mapping[str, JsonValue] = {
     "greeting": "",
@@ -154,6 +156,11 @@ def _changes(asked: Asked, row: ApplicationRow) -> dict[str, JsonValue]:
         changes["self_service"] = given.flag("self_service_allowed")
     if given.is_given("groups_allowed"):
         changes["groups_allowed"] = [*given.texts("groups_allowed")]
+    match _access(asked):
+        case "ALL_USERS":
+            changes["groups_allowed"] = []
+        case "PERMITTED_GROUPS" if not changes.get("groups_allowed", list(row.groups_allowed)):
+            raise Refusal(INVALID_PARAMETERS, "groups_allowed")
     permissions = {name: given.flag(name) for name in ApiPermission if given.is_given(name)}
     if permissions:
         if row.type != "adminapi":
@@ -174,6 +181,10 @@ def _policy(asked: Asked, row: ApplicationRow) -> dict[str, JsonValue]:
             if word not in words:
                 raise Refusal(INVALID_PARAMETERS, name)
             policy[key] = word
+    if access := _access(asked):
+        policy.pop(_REFUSES, None)
+        if access == _NOBODY:
+            policy[_REFUSES] = {"behavior": "deny"}
     return policy
 
 
@@ -187,12 +198,15 @@ def _extras(asked: Asked, row: ApplicationRow) -> dict[str, JsonValue]:
         extras["ip_whitelist"] = [*given.texts("ip_whitelist")]
     if given.is_given("sso"):
         extras["sso"] = dict(given.mapping("sso"))
-    if given.is_given("user_access"):
-        word = given.text("user_access").upper()
-        if word not in _ACCESS:
-            raise Refusal(INVALID_PARAMETERS, "user_access")
-        extras["user_access"] = word
     return extras
+
+
+def _access(asked: Asked) -> str:
+    """Empty if not given. Raises Refusal."""
+    word = asked.parameters.text("user_access").upper()
+    if word and word not in _ACCESS:
+        raise Refusal(INVALID_PARAMETERS, "user_access")
+    return word
 
 
 # ---------------------------------------------------------------- what is read
@@ -200,7 +214,7 @@ def _extras(asked: Asked, row: ApplicationRow) -> dict[str, JsonValue]:
 
 def _shown(connection: sa.Connection, asked: Asked, row: ApplicationRow) -> JsonValue:
     defaults = asked.rooms.defaults.service
-    access = row.extras.get("user_access") or ("PERMITTED_GROUPS" if row.groups_allowed else "ALL_USERS")
+    access = "PERMITTED_GROUPS" if row.groups_allowed else "ALL_USERS"
     return {
         "integration_key": row.ikey,
         "secret_key": domain.secret_key(connection, asked.rooms.seeds, row),
@@ -210,7 +224,7 @@ def _shown(connection: sa.Connection, asked: Asked, row: ApplicationRow) -> Json
         "enroll_policy": row.policy.get("new_user_policy") or defaults.new_user_policy,
         "username_normalization_policy": row.policy.get("username_normalization") or asked.rooms.mode,
         "groups_allowed": list(row.groups_allowed),
-        "user_access": access,
+        "user_access": _NOBODY if row.policy.get(_REFUSES) == {"behavior": "deny"} else access,
         "self_service_allowed": int(row.self_service),
         **{name: row.extras.get(name, default) for name, default in _KEPT.items()},
         **{str(each): int(each in row.permissions) for each in ApiPermission},
