@@ -423,7 +423,15 @@ def test_an_address_beside_the_signed_one_is_refused(demo: Demo) -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"state": "short"}, {"scope": "profile"}, {"duo_uname": " "}, {"duo_uname": 7}, {"nonce": "n" * 1025}],
+    [
+        {"state": "short"},
+        {"scope": "profile"},
+        {"duo_uname": " "},
+        {"duo_uname": 7},
+        {"duo_uname": "half \ud83d"},
+        {"state": "s" * 20 + "\ud800"},
+        {"nonce": "n" * 1025},
+    ],
 )
 def test_what_is_wrong_besides_is_told_to_the_application(demo: Demo, changed: dict[str, Any]) -> None:
     query = authorize(demo, signed(demo, **changed)).page.query

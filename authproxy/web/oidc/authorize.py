@@ -3,6 +3,7 @@ in them (RFC 9101), read and judged. Pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +16,7 @@ from authproxy.web.oidc.assertions import BadAssertion
 SHORTEST_STATE: Final = 16
 LONGEST_STATE: Final = 1024
 _LONGEST_NAME: Final = 1024
+_HALF: Final = re.compile("[\ud800-\udfff]")
 _YES: Final = ("true", "1")
 
 
@@ -85,5 +87,6 @@ def _problem(claims: Mapping[str, JsonValue], query: Mapping[str, str], state: s
 
 
 def _text(claims: Mapping[str, JsonValue], name: str) -> str:
+    """Empty also for what is no text: JSON may hold half characters, which no page can show."""
     value = claims.get(name)
-    return value if isinstance(value, str) else ""
+    return value if isinstance(value, str) and not _HALF.search(value) else ""
