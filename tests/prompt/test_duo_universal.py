@@ -447,3 +447,14 @@ def test_registered_addresses_are_the_only_ones(host: ApiHost) -> None:
     for uri in (f"{CALLBACK}/", "https://app.test/cb?x=1", "https://evil.test/cb"):
         page = authorize(demo, signed(demo, redirect_uri=uri)).page
         assert (page.status, page.gone) == (400, "")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["\x00", "a\x00b", "\\", "@", "CORP\\", "\u202egpj", "n" * 1024, "%s{{7*7}}", "'; DROP", "\u3164", "é" * 500],
+)
+def test_odd_names_get_a_page_or_are_told_to_the_application(demo: Demo, strict: Demo, name: str) -> None:
+    for each in (demo, strict):
+        page = authorize(each, signed(each, duo_uname=name)).page
+        assert page.status in (200, 302, 403)
+        assert "code" not in page.query and "duo_code" not in page.query
