@@ -24,7 +24,7 @@ from authproxy.store.statements import Connection, compiled
 from authproxy.store.tables import invitations, security_keys, users
 
 VALID_SECONDS: Final = 30 * 86_400.0
-MOST_AT_ONCE: Final = 200
+MOST_AT_ONCE: Final = 50
 """In one transaction: logins wait for none longer than a moment."""
 _PURPOSE: Final = "invitations"
 _FIRST_WINDOW: Final = Window()
