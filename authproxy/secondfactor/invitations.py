@@ -163,9 +163,9 @@ def _send(
 def invite_some(
     connection: sa.Connection, mail: Mailroom, user_ids: Sequence[str], actor: str, address: str = ""
 ) -> Invited:
-    """At most :data:`MOST_AT_ONCE` of them; whoever can't be invited is told apart."""
+    """Hand over :func:`in_parts`. Whoever can't be invited is told apart."""
     sent, refused = 0, []
-    for user_id in user_ids[:MOST_AT_ONCE]:
+    for user_id in user_ids:
         user = user_by_id(connection, user_id)
         try:
             invite(connection, mail, user, actor, address)
