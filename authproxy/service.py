@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +16,7 @@ from twisted.logger import Logger
 from authproxy.assembly.assembly import Assembly, Ground
 from authproxy.assembly.directory_syncs import open_syncs
 from authproxy.assembly.fixed import fixed_differences
+from authproxy.assembly.outside import Outside
 from authproxy.assembly.ports import Place, Ports, Sockets
 from authproxy.assembly.retirement import Retirement
 from authproxy.config.settings import (
@@ -24,43 +24,24 @@ from authproxy.config.settings import (
     MetricsSettings,
     RadiusServerSettings,
     Settings,
-    WebSettings,
 )
-from authproxy.config.settings_telephony import Prices
 from authproxy.errors import ConfigError
 from authproxy.linefile import LineFile
 from authproxy.loginlog import LoginLog, SectionNames
-from authproxy.messaging.gateway import HearsGateway
-from authproxy.messaging.lines import open_lines
 from authproxy.metrics import Metrics
 from authproxy.model import LoginRecord
 from authproxy.radius.attributes import Dictionary
-from authproxy.secondfactor.embedded import Embedded, Outward
-from authproxy.secondfactor.gateways import Texts
-from authproxy.secondfactor.outbox import Outbox
-from authproxy.secondfactor.rulebook import Rulebook
-from authproxy.secondfactor.seeds import SeedBox
-from authproxy.secondfactor.status import Report
-from authproxy.secondfactor.telephony import Ledger
-from authproxy.secondfactor.telephony_view import outcomes
-from authproxy.store.writer import Writer
+from authproxy.secondfactor.embedded import Embedded
 from authproxy.support.desk import SupportDesk
 
 if TYPE_CHECKING:
-    from authproxy.messaging.post_office import PostOffice
-    from authproxy.messaging.postman import Postman
-    from authproxy.secondfactor.admin_notices import AdminNotices
-    from authproxy.secondfactor.office import Office
-    from authproxy.secondfactor.phone_bus import PhoneBus
-    from authproxy.secondfactor.portal_login import ChecksPassword
-    from authproxy.secondfactor.prompt_desk import PromptDesk
+    from authproxy.assembly.web_side import WebSide
     from authproxy.secondfactor.sync_desk import SyncDesk
     from authproxy.web.front import Front
 
 _log = Logger()
 
 NO_SOCKETS = Sockets()
-_LATELY = 900.0  # seconds of which the status page tells
 
 
 @dataclass(slots=True)
@@ -70,11 +51,13 @@ class Service:
     ground: Ground
     assembly: Assembly
     closers: list[Callable[[], object]]
-    web: Front | None = None
+    side: WebSide | None = None
     monitor: IListeningPort | None = None
-    bus: PhoneBus | None = None
-    prompts: PromptDesk | None = None
     syncs: SyncDesk | None = None
+
+    @property
+    def web(self) -> Front | None:
+        return self.side.front if self.side is not None else None
 
     @property
     def metrics(self) -> Metrics:
@@ -143,10 +126,8 @@ class Service:
 
     async def finish(self, seconds: float) -> None:
         """What was begun may end within that time. Another process takes what is new."""
-        if self.bus is not None:
-            self.bus.close()  # phones look for the other process now
-        if self.prompts is not None:
-            self.prompts.hang_up()  # and so do pages that wait for them
+        if self.side is not None:
+            self.side.hang_up()
         ends = [server.close(seconds, keeps_idle=True) for server in self.assembly.doors.ldap.values()]
         if self.web is not None:
             ends.append(self.web.stop(seconds))
@@ -190,8 +171,7 @@ def build(
     outside = Outside(settings, reactor, closers)
     embedded = Embedded.open(settings.service, seed_key, reactor, closers, outside.rooms, outside.prices)
     metrics = Metrics()
-    if outside.post is not None:
-        _start_postman(outside.post.postman, metrics, closers)
+    outside.start(metrics)
     desk = SupportDesk.open(settings.service.state_dir, reactor)
     ground = Ground(embedded, metrics, Ports(reactor, sockets), Retirement(reactor), reactor, desk)
     _watch_rooms(ground.metrics, embedded)
@@ -202,10 +182,16 @@ def build(
         ground.ports.pause()
     service = Service(ground, Assembly.make(settings, dictionary, ground), closers)
     service.assembly.take_over()
-    post = outside.post.mailroom if outside.post is not None else None
-    service.syncs = open_syncs(embedded, lambda: service.assembly.settings, post, ground.metrics, reactor, closers)
+    service.syncs = open_syncs(
+        embedded, lambda: service.assembly.settings, outside.mailroom, ground.metrics, reactor, closers
+    )
     if settings.service.web is not None:
-        service.web = _open_web(settings.service.web, service, outside, sockets)
+        from authproxy.assembly.web_side import Surroundings, open_web  # half a second that many don't need
+
+        around = Surroundings(
+            ground, lambda: service.assembly, outside, service.log_of_api, closers, service.syncs
+        )
+        service.side = open_web(settings, settings.service.web, around, sockets)
         if not waits:
             reactor.callLater(0, service.go_on)  # type: ignore[no-untyped-call]
     service.watch()
@@ -214,25 +200,12 @@ def build(
     return service
 
 
-def _applications_of(settings: Settings) -> tuple[str, ...]:
-    """Names of what the server sections are to the embedded service."""
-    sections: list[RadiusServerSettings | LdapServerSettings] = [*settings.radius_servers, *settings.ldap_servers]
-    return tuple(sorted({each.application or each.name for each in sections if each.remote is None}))
-
-
 def load_dictionary(settings: Settings) -> Dictionary:
     """Takes a moment. Raises ConfigError."""
     dictionary = Dictionary.load(settings.main.dictionary_dir)
     for warning in dictionary.warnings:
         _log.warn("dictionary: {warning}", warning=warning)
     return dictionary
-
-
-def _start_postman(postman: Postman, metrics: Metrics, closers: list[Callable[[], object]]) -> None:
-    postman.on_end = lambda result: metrics.mails.labels(result).inc()
-    metrics.mail_server_down.set_function(lambda: postman.is_down)
-    postman.start()
-    closers.append(postman.stop)
 
 
 def _watch_rooms(metrics: Metrics, embedded: Embedded) -> None:
@@ -258,164 +231,3 @@ def _open_monitor(settings: MetricsSettings, service: Service, sockets: Sockets)
     opened = sockets.get(Place("tcp", settings.interface, settings.port))
     service.monitor = open_door(settings, service.metrics, readiness, opened, reactor)
     service.closers.insert(0, service.monitor.stopListening)
-
-
-def _open_web(web: WebSettings, service: Service, outside: Outside, sockets: Sockets) -> Front:
-    """The APIs. Stopped before what they use: first the listener, then the logins that go on by themselves."""
-    # half a second of imports that many daemons don't need
-    from authproxy.secondfactor.login_figures import LoginFigures
-    from authproxy.secondfactor.phone_rooms import PhoneRooms
-    from authproxy.secondfactor.portal_login import PortalLogin
-    from authproxy.secondfactor.prompt_rooms import open_prompts
-    from authproxy.secondfactor.webauthn import Ceremonies
-    from authproxy.web.admin.rooms import AdminRooms
-    from authproxy.web.api.admin.rooms import ApiRooms
-    from authproxy.web.front import open_front
-    from authproxy.web.phone.app import Phones
-    from authproxy.web.portal.rooms import PortalRooms
-    from authproxy.web.prompt.rooms import PromptRooms
-    from authproxy.web.rates import Rates
-
-    settings, embedded, reactor = service.assembly.settings, service.ground.embedded, service.ground.reactor
-    phones = PhoneRooms.open(embedded, web, reactor, service.closers)
-    phones.notices.on_brought = lambda how: service.metrics.push_deliveries.labels(how).inc()
-    transactions = embedded.transactions(service.log_of_api, reactor)
-    office = embedded.office(reactor, embedded.pushes.look_again)
-    ceremonies = Ceremonies(web.base_url, time.time)
-    panel = AdminRooms(
-        office,
-        embedded.seeds,
-        settings.service,
-        web.base_url,
-        phones.desk,
-        time.time,
-        ceremonies,
-        Rates(min(1.0, web.request_rate), time.monotonic),
-        mail=outside.post.mailroom if outside.post is not None else None,
-        texts=outside.texts,
-        syncs=service.syncs,
-        prices=outside.prices,
-        sections=_applications_of(settings),
-        status=_open_status(service, office, outside),
-        pending=lambda: service.assembly.pending,
-        figures=LoginFigures(office, time.time),
-    )
-    applications = embedded.applications()
-    prompts = open_prompts(embedded, office, ceremonies, applications, web.base_url, service.log_of_api, reactor)
-    passwords = _portal_passwords(web, service)
-    portal_login = PortalLogin(office, prompts, passwords, web.base_url, time.time)
-    attempts = Rates(min(1.0, web.request_rate), time.monotonic)
-    portal = PortalRooms(office, ceremonies, web.base_url, time.time, portal_login, attempts)
-    admin_api = ApiRooms(
-        office,
-        embedded.seeds,
-        embedded.book.defaults,
-        settings.service.username_normalization,
-        web.base_url,
-        outside.texts,
-        embedded.gateways.lines,
-        panel.mail,
-        embedded.pushes,
-        applications.forget,
-        time.time,
-        service.syncs,
-    )
-    service.closers.append(office.close)
-    front = open_front(
-        web,
-        settings.service.state_dir,
-        transactions,
-        applications,
-        reactor,
-        sockets.get(Place("tcp", web.interface, web.port)),
-        telephony=outside.callbacks,
-        phones=Phones(phones.desk, phones.pipush, phones.bus),
-        enrolling=embedded.enrolling(web.base_url, phones.desk.send_test),
-        panel=panel,
-        portal=portal,
-        admin_api=admin_api,
-        prompts=PromptRooms(prompts, office, applications, web.base_url, time.time),
-        logo=embedded.logo().png,
-        is_debug=settings.main.debug,
-    )
-    service.bus, service.prompts = phones.bus, prompts
-    service.closers += [transactions.stop, prompts.stop, front.stop, phones.bus.close, prompts.hang_up]
-    return front
-
-
-def _open_status(service: Service, office: Office, outside: Outside) -> Callable[[], Report]:
-    """What the status pages show, kept up to date."""
-    from authproxy.assembly.status_looks import StatusLooks
-    from authproxy.secondfactor.status_board import StatusBoard
-
-    embedded, reactor = service.ground.embedded, service.ground.reactor
-    post = outside.post
-
-    def is_mail_down() -> bool:
-        return post is not None and post.postman.is_down
-
-    looks = StatusLooks(
-        embedded.writer.touch,
-        service.metrics,
-        reactor,
-        None if post is None else is_mail_down,
-        None if outside.texts is None else lambda: office.read(lambda c: outcomes(c, time.time() - _LATELY)),
-    )
-    board = StatusBoard(looks, office, reactor, time.time)
-    reactor.callLater(0, board.start)  # type: ignore[no-untyped-call]
-    service.closers.append(board.stop)
-    return lambda: board.report
-
-
-def _portal_passwords(web: WebSettings, service: Service) -> ChecksPassword | None:
-    from authproxy.assembly.portal_passwords import PortalPasswords
-
-    if not web.portal_client:
-        return None
-    reactor = service.ground.reactor
-    return PortalPasswords(lambda: service.assembly.primaries.checks_passwords(web.portal_client), reactor.seconds)
-
-
-# ---------------------------------------------------------------- who speaks to people
-
-
-class Outside:
-    """The rooms that do, as far as they are configured."""
-
-    def __init__(self, settings: Settings, reactor: Reactor, closers: list[Callable[[], object]]) -> None:
-        self._settings = settings
-        self._reactor = reactor
-        self._closers = closers
-        self.callbacks: HearsGateway | None = None
-        self.texts: Texts | None = None
-        self.post: PostOffice | None = None
-        self.prices = settings.telephony.prices if settings.telephony else Prices()
-
-    def rooms(self, writer: Writer, seeds: SeedBox, book: Rulebook) -> Outward:
-        """Raises ConfigError."""
-        telephony, web = self._settings.telephony, self._settings.service.web
-        base_url = web.base_url if web else ""
-        outbox = Outbox(writer, seeds, time.time)
-        notices = self._mail(writer, seeds, book, outbox, base_url)
-        frauds = (notices,) if notices is not None else ()
-        if telephony is None:
-            return Outward(frauds=frauds)
-        ledger = Ledger(writer, lambda: book.rules.prices, time.time)
-        if notices is not None:
-            ledger.on_low_credit = notices.notify_low_credit
-        key = seeds.derived("telephony reports")
-        lines = open_lines(telephony, base_url, key, ledger, self._reactor, self._closers, outbox)
-        self.callbacks, self.texts = lines.callbacks, lines.texts
-        return Outward(calls=lines.calls, texts=lines.texts, frauds=frauds)
-
-    def _mail(
-        self, writer: Writer, seeds: SeedBox, book: Rulebook, outbox: Outbox, base_url: str
-    ) -> AdminNotices | None:
-        """Raises ConfigError."""
-        if self._settings.mail is None:
-            return None
-        from authproxy.messaging.post_office import PostOffice  # templates and SMTP, which many daemons don't need
-        from authproxy.secondfactor.admin_notices import AdminNotices
-
-        self.post = PostOffice.open(self._settings.mail, base_url, seeds, outbox, self._reactor, time.time)
-        return AdminNotices(writer, self.post.mailroom, lambda: book.rules.account)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from authproxy.config.settings import ServiceSettings
 from authproxy.config.settings_telephony import Prices
@@ -26,6 +27,16 @@ def nothing_known() -> Report:
 
 
 _NO_PRICES = Prices()
+
+
+def _(text: str) -> str:
+    """Marks a text for the catalogue."""
+    return text
+
+
+PRIMARY_ONLY: Final = _(
+    "Primary-only mode is on: nobody is asked for a second factor, and passwords alone let people in."
+)
 
 
 @dataclass(frozen=True, slots=True)
