@@ -51,7 +51,7 @@ from authproxy.store.tables import users
 T = TypeVar("T")
 Work = Callable[[sa.Connection], T]
 
-_STEP: Final = 100  # people in a transaction: some ten milliseconds
+_STEP: Final = 50  # people in a transaction: some milliseconds, and a second where each is sent a mail
 _LONGEST_PAUSE: Final = 0.05  # seconds
 _TELL_EVERY: Final = 1000
 _MOST_RETRIED: Final = 1000

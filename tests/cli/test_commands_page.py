@@ -155,6 +155,7 @@ def test_the_keys_on_the_page_are_those_that_are_printed(lived_in: Console, tmp_
         "telephony log": [],
         "telephony credits": ["--add", "5"],
         "application list": [],
+        "application set": ["ssh", "--notes", "two hosts"],
         "application show": ["ssh", "--keys"],
         "application logo set": [picture],
         "application logo show": [],
@@ -173,5 +174,7 @@ def test_the_keys_on_the_page_are_those_that_are_printed(lived_in: Console, tmp_
     told = {name for name, text in sections().items() if "JSON: " in text}
     of_a_daemon = {"connectivity", "debug on", "debug off", "debug status", "support show", "top"}
     of_a_directory = {f"sync {name}" for name in ("add", "change", "list", "remove", "run", "show", "status")}
+    of_mail = {f"enroll {name}" for name in ("import", "invite", "list", "resend", "status", "withdraw")}
+    of_mail |= {"mail preview", "mail test", "messages list", "messages show"}
     # their own tests hold their keys
-    assert told - set(runs) == {"check", "radtest", *of_a_daemon, *of_a_directory}
+    assert told - set(runs) == {"check", "radtest", *of_a_daemon, *of_a_directory, *of_mail}
