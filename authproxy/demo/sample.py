@@ -61,6 +61,10 @@ log_auth_events=true
 [service]
 state_dir={directory}/state
 seed_key={seed_key}
+interface=127.0.0.1
+port={web_port}
+base_url={base_url}
+portal_client=ad_client
 
 [ad_client]
 host=127.0.0.1
@@ -99,7 +103,11 @@ class Site:
     def config(self) -> Path:
         return self.directory / "authproxy.cfg"
 
-    def write_config(self, directory_port: int, auto_port: int, challenge_port: int) -> None:
+    def url(self, web_port: int) -> str:
+        """Of the web side."""
+        return f"https://localhost:{web_port}"
+
+    def write_config(self, directory_port: int, auto_port: int, challenge_port: int, web_port: int) -> None:
         self.config.touch(mode=0o600)
         self.config.write_text(
             CONFIG.format(
@@ -107,6 +115,8 @@ class Site:
                 directory_port=directory_port,
                 auto_port=auto_port,
                 challenge_port=challenge_port,
+                web_port=web_port,
+                base_url=self.url(web_port),
                 service_dn=SERVICE_DN,
                 service_password=self.service_password,
                 base_dn=BASE_DN,

@@ -19,6 +19,10 @@ class Shell:
     def run(self, *words: str) -> dict[str, object]:
         """The JSON that the command prints. Blocks. Raises RuntimeError with what went wrong."""
         self._show(f"  $ authproxy {' '.join(words)}")
+        return self.ask(*words)
+
+    def ask(self, *words: str) -> dict[str, object]:
+        """The same, and nothing is shown."""
         done = subprocess.run(
             [sys.executable, "-m", "authproxy", *words, "--config", str(self._config), "--json"],
             capture_output=True,

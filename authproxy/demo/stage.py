@@ -27,6 +27,7 @@ from authproxy.store.engine import Database
 from authproxy.store.journal import find_logins
 
 Show = Callable[[str], None]
+OWNER = "owner@example.test"
 
 HOW_TO_READ = """
 Each login below shows what the VPN appliance sends, | what the user gets to see, -> the answer, and the steps
@@ -46,8 +47,9 @@ async def perform(reactor: Reactor, folder: Path, show: Show) -> Staged:
     site = Site(folder)
     directory = MemoryDirectory(entries(site.service_password)).listen(reactor).getHost()
     assert isinstance(directory, IPv4Address)
-    auto_port, challenge_port = _free_ports(2)
-    site.write_config(directory.port, auto_port, challenge_port)
+    auto_port, challenge_port = _free_ports(2, socket.SOCK_DGRAM)
+    (web_port,) = _free_ports(1, socket.SOCK_STREAM)
+    site.write_config(directory.port, auto_port, challenge_port, web_port)
     show(f"authproxy {__version__}, a demonstration: everything on loopback, everything gone when it ends")
     show(f"  directory      ldap://127.0.0.1:{directory.port}  {BASE_DN}")
     show(f"  configuration  {site.config}")
@@ -77,7 +79,8 @@ async def perform(reactor: Reactor, folder: Path, show: Show) -> Staged:
         show,
     )
     await story.tell()
-    return Staged(service, _what_next(site, auto_port))
+    owner = await deferToThread(shell.ask, "admin", "create-owner", OWNER, "--name", "Olivia Example")
+    return Staged(service, _what_next(site, auto_port, site.url(web_port), str(owner["link"])))
 
 
 def _run(shell: Shell, *words: str) -> Deferred[dict[str, object]]:
@@ -114,9 +117,9 @@ def _newest_login(database: str) -> Callable[[], LoginRecord]:
     return newest
 
 
-def _free_ports(count: int) -> list[int]:
-    """UDP ports that are free now; they are taken a moment later."""
-    probes = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
+def _free_ports(count: int, kind: socket.SocketKind) -> list[int]:
+    """Ports that are free now; they are taken a moment later."""
+    probes = [socket.socket(socket.AF_INET, kind) for _ in range(count)]
     try:
         for probe in probes:
             probe.bind(("127.0.0.1", 0))
@@ -126,13 +129,24 @@ def _free_ports(count: int) -> list[int]:
             probe.close()
 
 
-def _what_next(site: Site, auto_port: int) -> str:
+def _what_next(site: Site, auto_port: int, base_url: str, owner_link: str) -> str:
     def shell(command: str) -> str:
         return f"    {_program()} {command} --config {site.config}"
 
     login = "radtest --section radius_server_auto"
     return f"""
-All of this happened for real, and the daemon is still there: stop it with Ctrl-C. In another terminal:
+All of this happened for real, and the daemon is still there: stop it with Ctrl-C. In a browser (the certificate is made
+for this run, so the browser warns of it: go on):
+
+  The Admin Panel, as its first Owner: set a password and an authenticator app, once, with this link
+    {owner_link}
+    then at {base_url}/admin/ as {OWNER}
+  The portal, where users look after their own devices: log in as {BOB.username}, with a bypass code as below
+    {base_url}/portal/
+  The status page
+    {base_url}/status
+
+In another terminal:
 
   A bypass code, and a login with it (type the code in place of CODE):
 {shell(f"bypass create {BOB.username}")}

@@ -31,9 +31,9 @@ def note(
     before: Mapping[str, JsonValue] | None = None,
     address: str = "",
 ) -> None:
-    """``actor``: ``admin:MAIL``, ``user:NAME``, ``api:IKEY``, ``shell:NAME`` or ``system``. ``action`` is a word or
-    two (``user add``), ``about`` names the object, ``detail`` what it became. ``before``: what ``detail`` replaced;
-    then the row holds both. ``address``: where the actor was."""
+    """``actor``: ``admin:MAIL``, ``user:NAME``, ``api:IKEY``, ``shell:NAME`` or ``system``. ``action`` is a word
+    or two (``user add``), ``about`` names the object, ``detail`` what it became. ``before``: what ``detail``
+    replaced; then the row holds both. ``address``: where the actor was."""
     told: dict[str, JsonValue] = dict(detail or {})
     if before is not None:
         told = {"before": dict(before), "after": told}

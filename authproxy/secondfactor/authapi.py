@@ -24,8 +24,8 @@ class BadParameter(AuthproxyError):
 @dataclass(frozen=True, slots=True)
 class Application:
     """Who calls. ``type``: authapi, adminapi, unix, websdk, radius, ldap. ``permissions``: of an Admin API, see
-    ``api_permissions``. ``redirect_uris``: where a prompt may lead back to; empty: anywhere. ``groups_allowed``: IDs
-    of groups whose members may use it; empty: everybody. ``self_service``: the prompt leads to the portal."""
+    ``api_permissions``. ``redirect_uris``: where a prompt may lead back to; empty: anywhere. ``groups_allowed``:
+    IDs of groups whose members may use it; empty: everybody. ``self_service``: the prompt leads to the portal."""
 
     name: str
     type: str

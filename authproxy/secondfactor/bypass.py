@@ -86,8 +86,8 @@ def replace_codes(
     *,
     keeps_others: bool = False,
 ) -> list[str]:
-    """``codes``: chosen by somebody, of 6 to 20 digits; or ``new_codes``. Unless it ``keeps_others``, all codes that
-    the user had are void. Raises BadValue."""
+    """``codes``: chosen by somebody, of 6 to 20 digits; or ``new_codes``. Unless it ``keeps_others``, all
+    codes that the user had are void. Raises BadValue."""
     if any(not _CHOSEN.fullmatch(code) for code in codes) or len(set(codes)) != len(codes) or not codes:
         raise BadValue("wanted bypass codes of 6 to 20 digits, each of them once")
     expires = _checked_expiry(uses, seconds)

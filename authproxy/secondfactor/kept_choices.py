@@ -1,4 +1,5 @@
-"""What clients of the Admin API may store and read back, while nothing here goes by it: administrators' methods."""
+"""What clients of the Admin API may store and read back, while nothing here goes by it: administrators'
+methods."""
 
 from __future__ import annotations
 

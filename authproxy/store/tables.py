@@ -148,7 +148,7 @@ activations = Table(
     Column("expires", Float, nullable=False),
     Column("claimed", Float),  # None: not used yet
     Column("sent", Float),  # by mail or SMS: no other is sent before this one has expired
-    Column("needs_test", Integer, nullable=False, server_default="0"),  # what claims it counts once it has answered
+    Column("needs_test", Integer, nullable=False, server_default="0"),  # what claims it has to answer first
     _one_of("kind", "phone", "enroll"),
 )
 

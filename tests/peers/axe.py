@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-_RUN = """() => axe.run(document, {resultTypes: ["violations"]}).then((found) => found.violations.map(
+_RUN = """(rules) => axe.run(document, {resultTypes: ["violations"], ...(rules && {runOnly: rules})}).then((found) => found.violations.map(
   (each) => `${each.id}: ${each.help}: ${each.nodes.map((node) => node.html).join(" | ")}`))"""
 
 
@@ -17,8 +17,9 @@ def _source() -> str:
     return (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 
 
-def violations(page: Page) -> list[str]:
-    """One line per rule that the page as it is shown now breaks. In the browser's thread."""
+def violations(page: Page, *rules: str) -> list[str]:
+    """One line per rule that the page as it is shown now breaks. ``rules``: those to look at; every one if none is
+    named. In the browser's thread."""
     page.evaluate(_source())
-    found: list[Any] = page.evaluate(_RUN)
+    found: list[Any] = page.evaluate(_RUN, list(rules) or None)
     return [str(each) for each in found]

@@ -56,7 +56,8 @@ def database(network: str, record: object) -> bytes:
 
 def test_an_address_is_told_as_city_and_country(tmp_path: Path) -> None:
     file = tmp_path / "places.mmdb"
-    record = {"city": {"names": {"en": "Bern", "de": "Bern"}}, "country": {"iso_code": "CH", "names": {"en": "Switzerland"}}}
+    country = {"iso_code": "CH", "names": {"en": "Switzerland"}}
+    record = {"city": {"names": {"en": "Bern", "de": "Bern"}}, "country": country}
     file.write_bytes(database("198.51.100.0/24", record))
     locations = open_locations(file)
     location = locations.place

@@ -104,7 +104,7 @@ async def test_without_a_stored_value_the_configuration_counts_again(service: Lo
 async def test_rows_that_mean_nothing_let_nobody_in_until_they_are_mended(service: LocalService) -> None:
     service.add_device(service.add_user())
     service.change("INSERT INTO settings VALUES ('account.lockout_threshold', '\"many\"')")
-    with pytest.raises(StoreUnavailable, match="lockout_threshold|settings"):
+    with pytest.raises(StoreUnavailable, match=r"lockout_threshold|settings"):
         await enter(service, totp())
     service.change("DELETE FROM settings WHERE key = 'account.lockout_threshold'")
     assert isinstance(await enter(service, totp()), Allowed)

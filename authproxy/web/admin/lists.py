@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -11,6 +12,7 @@ from authproxy.web.admin.visit import Visit
 
 ROWS: Final = 50
 _FARTHEST: Final = 1_000_000
+_LARGEST_ID: Final = 2**63 - 1  # that SQLite knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,10 @@ def cursor_of(visit: Visit) -> Cursor | None:
     """Of a log: ``behind=AT:ID``. None: from the newest on."""
     at, _, row_id = visit.query.get("behind", "").partition(":")
     try:
-        return Cursor(float(at), int(row_id))
+        cursor = Cursor(float(at), int(row_id))
     except (ValueError, OverflowError):
         return None
+    return cursor if math.isfinite(cursor.at) and abs(cursor.id) <= _LARGEST_ID else None
 
 
 def log_pager(visit: Visit, excerpt: Excerpt[Any]) -> Pager:

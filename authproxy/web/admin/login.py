@@ -192,7 +192,7 @@ def credential_of(visit: Visit) -> JsonValue:
     """What the browser's security key said."""
     try:
         said: JsonValue = json.loads(visit.form.raw("credential"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return said
 
@@ -219,7 +219,10 @@ def _entered(response: Response, opened: Opened) -> Response:
 
 def _next(wanted: str) -> str:
     """A page of the panel, whatever was wanted."""
-    to = urlsplit(wanted)
+    try:
+        to = urlsplit(wanted)
+    except ValueError:  # as of //[
+        return HOME
     is_ours = not to.scheme and not to.netloc and to.path.startswith(HOME) and not to.path.startswith(LOGIN)
     return wanted if is_ours and "\\" not in wanted and wanted.isprintable() else HOME
 

@@ -21,6 +21,7 @@ from authproxy.secondfactor.enroll_api import Closed, EnrollApi, Stage, Waiting,
 from authproxy.web.api import envelope
 from authproxy.web.api.endpoint import enveloped
 from authproxy.web.enroll import pages, pictures
+from authproxy.web.pages.catalogue import choose
 from authproxy.web.phone.files import AppFile
 from authproxy.web.rates import Rates
 from authproxy.web.refusals import Refusals
@@ -64,7 +65,7 @@ class Step:
         asking = Deferred.fromCoroutine(_answer(self._asked, request.path_params["ticket"]))
         stage = await asking.asFuture(asyncio.get_running_loop())
         if stage is None:
-            text, status = pages.unavailable()
+            text, status = pages.unavailable(_language(request))
             await HTMLResponse(text, status)(scope, receive, send)
             return
         if stage == Closed(Why.BAD_LINK):
@@ -84,7 +85,7 @@ async def _answer(asked: Asked, ticket: str) -> Stage | None:
 
 def _shown(request: Request, stage: Stage) -> Response:
     shown = request.query_params.get("app", "") or ("here" if _is_mobile(request) else "")
-    text, status = pages.page(stage, _path(request), shown)
+    text, status = pages.page(_language(request), stage, _path(request), shown)
     return HTMLResponse(text, status)
 
 
@@ -101,6 +102,10 @@ def _is_mobile(request: Request) -> bool:
         return True
     agent = request.headers.get("user-agent", "")
     return any(word in agent for word in _MOBILE)
+
+
+def _language(request: Request) -> str:
+    return choose("", request.headers.get("accept-language", ""))
 
 
 def _path(request: Request) -> str:

@@ -19,10 +19,10 @@ from authproxy.web.pages.catalogue import FOLDER
 _PACKAGE: Final = Path(__file__).parents[2]
 _METHODS: Final = [
     ("web/templates/**.html", "jinja2"),
-    ("messaging/templates/**", "jinja2"),
+    ("messaging/mail_texts/**", "jinja2"),
     ("**.py", "python"),
 ]
-_OPTIONS: Final = {"web/templates/**.html": {"trimmed": "true"}, "messaging/templates/**": {"trimmed": "true"}}
+_OPTIONS: Final = {"web/templates/**.html": {"trimmed": "true"}, "messaging/mail_texts/**": {"trimmed": "true"}}
 _UNSAID: Final = tuple(
     b'"' + name for name in (b"POT", b"PO-", b"Generated", b"Report", b"Last-", b"Language-Team", b"Project")
 )

@@ -63,6 +63,6 @@ def _session(visit: PortalVisit) -> str:
 def _answer(text: str) -> JsonValue:
     try:
         found: JsonValue = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found
