@@ -8,8 +8,10 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-_RUN = """(rules) => axe.run(document, {resultTypes: ["violations"], ...(rules && {runOnly: rules})}).then((found) => found.violations.map(
-  (each) => `${each.id}: ${each.help}: ${each.nodes.map((node) => node.html).join(" | ")}`))"""
+_RUN = """(rules) => axe
+  .run(document, { resultTypes: ["violations"], ...(rules && { runOnly: rules }) })
+  .then((found) => found.violations.map(
+    (each) => `${each.id}: ${each.help}: ${each.nodes.map((node) => node.html).join(" | ")}`))"""
 
 
 @cache
