@@ -153,9 +153,24 @@ def test_permissions_are_given_only_by_who_may_give_them(adm: Any, host: ApiHost
     weak = host.client(duo_client.Admin, ikey=made["integration_key"], skey=made["secret_key"])
     assert error(weak.create_integration, "m", "adminapi", adminapi_read_log=True)[:2] == (403, 40301)
     plain = weak.create_integration("m", "authapi")
+    assert len(plain["secret_key"]) == 40
     assert error(weak.update_integration, made["integration_key"], adminapi_admins=True)[:2] == (403, 40301)
     for ikey in (plain["integration_key"], made["integration_key"]):
         adm.delete_integration(ikey)
+
+
+def test_keys_of_what_may_do_more_are_not_to_be_had(adm: Any, host: ApiHost) -> None:
+    made = adm.create_integration("low", "adminapi", adminapi_integrations=True)
+    low = host.client(duo_client.Admin, ikey=made["integration_key"], skey=made["secret_key"])
+    high = host.keys["admin"].ikey
+    assert low.get_integration(high)["secret_key"] == ""
+    assert {each["secret_key"] for each in low.get_integrations() if each["integration_key"] == high} == {""}
+    assert error(low.get_secret_key, high)[:2] == (403, 40301)
+    assert error(low.update_integration, high, reset_secret_key=True)[:2] == (403, 40301)
+    assert error(low.delete_integration, high)[:2] == (403, 40301)
+    assert low.get_integration(made["integration_key"])["secret_key"] == made["secret_key"]
+    assert adm.get_integration(high)["secret_key"] == host.keys["admin"].skey
+    adm.delete_integration(made["integration_key"])
 
 
 # ---------------------------------------------------------------- administrators

@@ -220,6 +220,22 @@ def test_what_is_dangerous_asks_for_password_and_factor_again(panel: PanelHost, 
     assert browser.get(f"/admin/applications/{ikey}").status == 200
 
 
+@pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.APPLICATION_MANAGER])
+def test_nobody_becomes_an_owner_by_an_application_of_the_admin_api(panel: PanelHost, role: Role) -> None:
+    path, browser = f"/admin/applications/{panel.api.keys['admin'].ikey}", panel.browser(role)
+    skey = panel.api.keys["admin"].skey
+    for action in ("keys", "rotate"):
+        answer = browser.post(f"{path}/{action}")
+        assert (answer.status, skey in answer.html) == (400, False)
+        assert "Owners alone" in answer.text
+    assert browser.post(f"{path}/permissions", {"permission": "adminapi_admins"}).status == 403
+    assert browser.post("/admin/applications/add", {"name": "ladder", "type": "adminapi"}).status == 400
+    assert "ladder" not in browser.get("/admin/applications/export.csv").html
+    assert "adminapi" not in browser.get("/admin/applications/add").html
+    assert "/keys" not in browser.get(path).html
+    assert panel.browser().post(f"{path}/keys").html.count(skey) > 0
+
+
 def test_permissions_of_an_admin_api_are_given_one_by_one(panel: PanelHost) -> None:
     path, browser = f"/admin/applications/{panel.api.keys['admin'].ikey}", panel.browser()
     page = browser.submit(f"{path}/permissions", {"permission": ["adminapi_read_log", "adminapi_info"]})

@@ -19,7 +19,7 @@ from authproxy.secondfactor.applications import (
 )
 from authproxy.secondfactor.groups import list_groups, some_groups
 from authproxy.secondfactor.listing import Window
-from authproxy.secondfactor.refusals import NotFound
+from authproxy.secondfactor.refusals import NotDone, NotFound
 from authproxy.secondfactor.roles import Permission
 from authproxy.web.admin.export import Row, exported, of_list
 from authproxy.web.admin.lists import export_path, pager, window_of
@@ -31,6 +31,7 @@ _CHANGED: Final = (
     "name", "notes", "allow_v1_signatures", "redirect_uris", "permissions", "groups_allowed", "self_service",
 )  # fmt: skip
 _GROUPS_SHOWN: Final = Window(200)
+_ADMIN_API: Final = "adminapi"
 
 
 async def show_list(visit: Visit) -> Response:
@@ -58,7 +59,19 @@ async def export(visit: Visit) -> Response:
 
 
 async def show_add(visit: Visit) -> Response:
-    return visit.render("admin/applications/add.html", types=TYPES)
+    types = [type_ for type_ in TYPES if _may_hold_keys(visit, type_)]
+    return visit.render("admin/applications/add.html", types=types)
+
+
+def _may_hold_keys(visit: Visit, type_: str) -> bool:
+    """With the keys of an application of the Admin API anybody is an Owner who gives it the permissions."""
+    return type_ != _ADMIN_API or visit.may(Permission.ADMINISTRATORS)
+
+
+def _check_keys(visit: Visit, type_: str) -> None:
+    """Raises NotDone."""
+    if not _may_hold_keys(visit, type_):
+        raise NotDone("keys of the Admin API are for Owners alone: it can make administrators")
 
 
 async def add(visit: Visit) -> Response:
@@ -66,6 +79,7 @@ async def add(visit: Visit) -> Response:
     form, seeds = visit.form, visit.rooms.seeds
 
     def change(connection: sa.Connection) -> Response:
+        _check_keys(visit, form.get("type"))
         made = applications.add_application(
             connection, seeds, form.get("name"), form.get("type"), notes=form.get("notes")
         )
@@ -85,6 +99,7 @@ async def show(visit: Visit) -> Response:
             allowed=some_groups(connection, application.groups_allowed),
             groups=list_groups(connection, _GROUPS_SHOWN).rows,
             permissions=[str(each) for each in ApiPermission],
+            may_hold_keys=_may_hold_keys(visit, application.type),
         )
 
     return await visit.read(look)
@@ -99,7 +114,8 @@ def _find(visit: Visit, connection: sa.Connection) -> ApplicationRow:
 
 
 async def edit(visit: Visit) -> Response:
-    """Permissions of the Admin API are given on a page of their own, which asks for password and factor."""
+    """Permissions of the Admin API are given on a page of their own, by Owners, whom it asks for password and
+    factor."""
     form = visit.form
 
     def change(connection: sa.Connection) -> None:
@@ -158,6 +174,7 @@ async def keys(visit: Visit) -> Response:
 
     def work(connection: sa.Connection) -> Response:
         application = _find(visit, connection)
+        _check_keys(visit, application.type)
         skey = applications.secret_key(connection, visit.rooms.seeds, application)
         visit.note(connection, "application keys shown", application.name, {"ikey": application.ikey})
         return _keys_page(visit, application, Keys(application.ikey, skey))
@@ -168,6 +185,7 @@ async def keys(visit: Visit) -> Response:
 async def rotate(visit: Visit) -> Response:
     def change(connection: sa.Connection) -> Response:
         application = _find(visit, connection)
+        _check_keys(visit, application.type)
         made = applications.rotate_key(connection, visit.rooms.seeds, application)
         visit.note(connection, "application rotate", application.name, {"ikey": application.ikey})
         return _keys_page(visit, application, made)
@@ -203,7 +221,7 @@ PAGES: Final = (
     Page("POST", "/admin/applications/add", Permission.MODIFY_APPLICATIONS, add),
     Page("GET", _HERE, Permission.VIEW, show),
     Page("POST", _HERE, Permission.MODIFY_APPLICATIONS, edit),
-    Page("POST", f"{_HERE}/permissions", Permission.MODIFY_APPLICATIONS, permit, is_dangerous=True),
+    Page("POST", f"{_HERE}/permissions", Permission.ADMINISTRATORS, permit, is_dangerous=True),
     Page("POST", f"{_HERE}/keys", Permission.MODIFY_APPLICATIONS, keys, is_dangerous=True),
     Page("POST", f"{_HERE}/rotate", Permission.MODIFY_APPLICATIONS, rotate, is_dangerous=True),
     Page("POST", f"{_HERE}/delete", Permission.MODIFY_APPLICATIONS, delete, is_dangerous=True),

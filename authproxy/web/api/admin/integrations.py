@@ -72,7 +72,19 @@ def _get(connection: sa.Connection, asked: Asked) -> JsonValue:
 
 def _secret(connection: sa.Connection, asked: Asked) -> JsonValue:
     row = _row(connection, asked)
+    _check_reach(asked, row)
     return {"secret_key": domain.secret_key(connection, asked.rooms.seeds, row)}
+
+
+def _is_in_reach(asked: Asked, row: ApplicationRow) -> bool:
+    """Whether with that application's keys the caller could do no more than it may do itself."""
+    return asked.may(ApiPermission.SET_PERMISSIONS) or {*row.permissions} <= {*asked.app.permissions}
+
+
+def _check_reach(asked: Asked, row: ApplicationRow) -> None:
+    """Raises Refusal."""
+    if not _is_in_reach(asked, row):
+        raise Refusal(FORBIDDEN, "The integration may do what the application may not.")
 
 
 def _add(connection: sa.Connection, asked: Asked) -> JsonValue:
@@ -91,6 +103,7 @@ def _change(connection: sa.Connection, asked: Asked) -> str:
     """The ikey of what was changed."""
     row = _row(connection, asked)
     _check_permissions(asked)
+    _check_reach(asked, row)
     resets = asked.parameters.is_given("reset_secret_key")
     if resets and row.ikey == asked.app.ikey:
         raise Refusal(FORBIDDEN, "An application can't change its own secret key.")
@@ -116,6 +129,7 @@ def _delete(connection: sa.Connection, asked: Asked) -> str:
     row = _row(connection, asked)
     if row.ikey == asked.app.ikey:
         raise Refusal(FORBIDDEN, "An application can't delete itself.")
+    _check_reach(asked, row)
     domain.delete_application(connection, row)
     asked.note(connection, "application delete", row.name, _told(row))
     return row.ikey
@@ -215,9 +229,10 @@ def _access(asked: Asked) -> str:
 def _shown(connection: sa.Connection, asked: Asked, row: ApplicationRow) -> JsonValue:
     defaults = asked.rooms.defaults.service
     access = "PERMITTED_GROUPS" if row.groups_allowed else "ALL_USERS"
+    is_in_reach = _is_in_reach(asked, row)
     return {
         "integration_key": row.ikey,
-        "secret_key": domain.secret_key(connection, asked.rooms.seeds, row),
+        "secret_key": domain.secret_key(connection, asked.rooms.seeds, row) if is_in_reach else "",
         "name": row.name,
         "type": row.type,
         "notes": row.notes,
