@@ -135,8 +135,9 @@ def _what_next(site: Site, auto_port: int, base_url: str, owner_link: str) -> st
 
     login = "radtest --section radius_server_auto"
     return f"""
-All of this happened for real, and the daemon is still there: stop it with Ctrl-C. In a browser (the certificate is made
-for this run, so the browser warns of it: go on):
+All of this happened for real, and the daemon is still there: stop it with Ctrl-C.
+
+In a browser (the certificate is made for this run, so the browser warns of it: go on):
 
   The Admin Panel, as its first Owner: set a password and an authenticator app, once, with this link
     {owner_link}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import signal
+import ssl
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -89,6 +91,13 @@ def test_what_it_says_one_can_try_works_and_sigterm_ends_it_with_status_0(
     assert appliance.login("bob", f"builder, 2nd,{code}").code == "Access-Accept"
     assert appliance.login("bob", f"builder,{code}").code == "Access-Reject"
 
+    for page, heading in (
+        (r"\S+/admin/link/\S+", "Welcome to the Admin Panel"),
+        (r"\S+/portal/", "Look after your devices"),
+        (r"\S+/status", "Service status"),
+    ):
+        assert heading in browsed(told, page)
+
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
 
@@ -101,3 +110,13 @@ def shell(told: str, command: str, **typed: str) -> subprocess.CompletedProcess[
     for name, value in typed.items():
         text = text.replace(name, value)
     return subprocess.run(["sh", "-c", text], capture_output=True, text=True, timeout=60, check=False)
+
+
+def browsed(told: str, page: str) -> str:
+    """The level one heading of a page whose address the transcript has."""
+    line = re.search(rf"^    (https://{page})$", told, re.MULTILINE)
+    assert line is not None, f"{page} is not in:\n{told}"
+    context = ssl._create_unverified_context()  # the certificate was made a moment ago
+    with urllib.request.urlopen(line[1], timeout=20, context=context) as answer:
+        html = answer.read().decode()
+    return "".join(re.findall(r"<h1[^>]*>(.*?)</h1>", html, re.DOTALL)).strip()
