@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from authproxy.secondfactor.listing import Cursor, Excerpt, Total, behind, containing, count_up_to
-from authproxy.secondfactor.reach import masked
 from authproxy.secondfactor.telephony import SHOWN_DIGITS
-from authproxy.secondfactor.telephony_view import Entry
+from authproxy.secondfactor.telephony_view import Entry, entry_of, selected
 from authproxy.store.tables import telephony, users
 
 
@@ -41,23 +40,7 @@ def search_telephony(
 ) -> Excerpt[Entry]:
     """The newest first, unless told otherwise. ``cursor``: of the page before."""
     columns = telephony.c
-    query = (
-        sa.select(
-            columns.id,
-            columns.at,
-            columns.kind,
-            columns.purpose,
-            sa.func.coalesce(users.c.username, ""),
-            columns.last_digits,
-            columns.status,
-            columns.detail,
-            columns.cost,
-            sa.func.coalesce(columns.provider_id, ""),
-            columns.login_id,
-        )
-        .select_from(telephony.outerjoin(users, users.c.id == columns.user_id))
-        .where(*_conditions(wanted))
-    )
+    query = selected().where(*_conditions(wanted))
     if cursor is not None:
         query = query.where(behind(columns.at, columns.id, cursor, is_descending=is_descending))
     order = (columns.at, columns.id)
@@ -65,7 +48,7 @@ def search_telephony(
     rows = connection.execute(query).all()
     last = rows[limit - 1] if len(rows) > limit else None
     return Excerpt(
-        tuple(Entry(*row[:5], masked(row[5]), *row[6:]) for row in rows[:limit]),
+        tuple(entry_of(row) for row in rows[:limit]),
         None if last is None else Cursor(last.at, last.id),
     )
 

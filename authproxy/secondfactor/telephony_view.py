@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -40,29 +42,35 @@ class Account:
     spent: float
 
 
+def selected() -> sa.Select[Any]:
+    """What :func:`entry_of` reads."""
+    columns = telephony.c
+    return sa.select(
+        columns.id,
+        columns.at,
+        columns.kind,
+        columns.purpose,
+        sa.func.coalesce(users.c.username, ""),
+        columns.last_digits,
+        columns.status,
+        columns.detail,
+        columns.cost,
+        sa.func.coalesce(columns.provider_id, ""),
+        columns.login_id,
+    ).select_from(telephony.outerjoin(users, users.c.id == columns.user_id))
+
+
+def entry_of(row: Sequence[Any]) -> Entry:
+    """Of :func:`selected`."""
+    id_, at, kind, purpose, username, last_digits, *rest = row
+    return Entry(id_, at, kind, purpose, username, masked(last_digits), *rest)
+
+
 def entries(connection: sa.Connection, limit: int, user_id: str | None = None) -> list[Entry]:
     """The newest first."""
-    columns = telephony.c
-    query = (
-        sa.select(
-            columns.id,
-            columns.at,
-            columns.kind,
-            columns.purpose,
-            sa.func.coalesce(users.c.username, ""),
-            columns.last_digits,
-            columns.status,
-            columns.detail,
-            columns.cost,
-            sa.func.coalesce(columns.provider_id, ""),
-            columns.login_id,
-        )
-        .select_from(telephony.outerjoin(users, users.c.id == columns.user_id))
-        .where(columns.user_id == user_id if user_id is not None else sa.true())
-        .order_by(columns.id.desc())
-        .limit(limit)
-    )
-    return [Entry(*row[:5], masked(row[5]), *row[6:]) for row in connection.execute(query)]
+    of_user = telephony.c.user_id == user_id if user_id is not None else sa.true()
+    query = selected().where(of_user).order_by(telephony.c.id.desc()).limit(limit)
+    return [entry_of(row) for row in connection.execute(query)]
 
 
 def account(connection: sa.Connection) -> Account:
