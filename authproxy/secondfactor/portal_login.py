@@ -41,6 +41,10 @@ class FindsApplications(Protocol):
 class OpensPrompts(Protocol):
     async def open(self, request: PromptRequest, browser: Browser) -> Opened: ...
 
+    async def onward(self, session: Session, browser: Browser) -> str | None:
+        """The user whom this prompt shows the way to the portal; None: it shows nobody that."""
+        ...
+
 
 class WithPortal:
     """The applications, and the portal among them."""
@@ -79,6 +83,11 @@ class PortalLogin:
             return None
         return await self._checks_password(username, password, address)
 
+    async def from_prompt(self, session: Session, browser: Browser) -> tuple[Opened, str] | None:
+        """As :meth:`prompt`, for whom an application has just sent to its own. None: that one leads nowhere."""
+        name = await self._prompts.onward(session, browser)
+        return None if name is None else await self.prompt(name, browser)
+
     async def prompt(self, username: str, browser: Browser) -> tuple[Opened, str]:
         """A prompt for a user whose password was right, and the state that comes back with its code."""
         state = secrets.token_urlsafe(24)
@@ -97,13 +106,6 @@ class PortalLogin:
             return open_portal(connection, _proven(claims), browser.address, browser.agent, now)
 
         return await self._office.change(entering)
-
-
-def asked_name(session: Session) -> str:
-    """The user of a prompt, as the application that signed its request knows the name."""
-    data = session.data["request"]
-    assert isinstance(data, dict)
-    return PromptRequest.of_json(data).username
 
 
 def _proven(claims: Mapping[str, JsonValue]) -> str:

@@ -20,6 +20,7 @@ from authproxy.secondfactor.enroll_api import EnrollApi
 from authproxy.secondfactor.enroll_links import VALID_SECONDS, EnrollLinks
 from authproxy.secondfactor.known import Known
 from authproxy.secondfactor.office import Office
+from authproxy.secondfactor.portal_login import PORTAL
 from authproxy.secondfactor.prompt_attempts import Attempt
 from authproxy.secondfactor.prompt_claims import REMEMBERED_DEVICE
 from authproxy.secondfactor.prompt_keys import PromptKeys
@@ -201,9 +202,12 @@ class PromptDesk:
             Factor.PASSCODE in factors,
             policy.takes_bypass_codes,
             policy.takes_keys and has_key,
-            app.self_service or policy.has_portal,
+            self._has_portal(found),
             _note(attempt),
         )
+
+    def _has_portal(self, found: _Found) -> bool:
+        return found.app.self_service or found.policy.has_portal
 
     async def _first_device(self, found: _Found, attempt: Attempt | None) -> Enrolling:
         assert self._enrolling is not None
@@ -244,6 +248,18 @@ class PromptDesk:
             return await self.look(session, browser)
         request, _ = await self._asked(session)
         return await self._leaving.answer_remember(session, request, browser, yes)
+
+    # ------------------------------------------------------------ to the portal
+
+    async def onward(self, session: Session, browser: Browser) -> str | None:
+        """The user whom this prompt shows the way to the portal: one who has something to log in with. None: it
+        shows nobody that, or the portal would take the name for somebody else's."""
+        found = await self._whose(session, browser)
+        if found is None or not self._has_portal(found) or not isinstance(found.user.standing, Known):
+            return None
+        name, call = found.user.standing.username, AuthCall("auto", ip_address=browser.address)
+        is_same = self._logins.origin(PORTAL, Who(name), call).name == name
+        return name if is_same and self._is_asked(found.user.standing, found.user) else None
 
     # ------------------------------------------------------------ security keys
 

@@ -121,6 +121,20 @@ def test_no_prompt_no_way_in(portal: Portal) -> None:
 def test_an_application_without_self_service_shows_no_way(portal: Portal) -> None:
     visitor, _state = Demo.make(portal.host, "shop").begin("alice")
     assert "/portal/from/" not in visitor.page.html
+    here = visitor.page.url.rpartition("/")[2]
+    assert visitor.get(f"{portal.url}/portal/from/{here}").title == "Look after your devices"
+
+
+def test_a_name_that_the_portal_takes_for_anothers_leads_nowhere(portal: Portal) -> None:
+    demo = Demo.make(portal.host, "lab", policy={"username_normalization": "none"})
+    with portal.host.database.writing() as connection:
+        change_application(connection, find_application(connection, "lab"), {"self_service": True})
+        twin = add_user(connection, "corp\\user0009", "none")
+        create_codes(connection, twin, portal.host.seeds)
+    visitor, _state = demo.begin("corp\\user0009")
+    here = visitor.page.url.rpartition("/")[2]
+    assert f'href="/portal/from/{here}"' in visitor.page.html
+    assert visitor.get(f"{portal.url}/portal/from/{here}").title == "Look after your devices"
 
 
 def test_a_directory_that_is_down_is_said(portal: Portal, slapd: Slapd) -> None:

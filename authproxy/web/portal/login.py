@@ -10,10 +10,9 @@ from starlette.responses import RedirectResponse, Response
 from twisted.logger import Logger
 
 from authproxy.errors import PrimaryUnavailable
-from authproxy.secondfactor.portal_login import asked_name
 from authproxy.secondfactor.portal_sessions import COOKIE, SECONDS
 from authproxy.secondfactor.prompt_stages import Browser
-from authproxy.secondfactor.sessions import find_session
+from authproxy.secondfactor.sessions import Opened, find_session
 from authproxy.web.pages.cookies import drop_cookie, set_cookie
 from authproxy.web.portal.visit import PortalVisit
 from authproxy.web.prompt.rooms import cookie_name, prompt_id, prompt_path
@@ -45,7 +44,7 @@ async def login(visit: PortalVisit) -> Response:
     if name is None:
         _log.info("portal: wrong password for {name!r} from {address}", name=username, address=visit.address)
         return _form(visit, 403, _wrong(visit))
-    return await _prompted(visit, name)
+    return _prompted(*await visit.rooms.login.prompt(name, _browser(visit)))
 
 
 async def from_prompt(visit: PortalVisit) -> Response:
@@ -53,7 +52,8 @@ async def from_prompt(visit: PortalVisit) -> Response:
     cookie = visit.request.cookies.get(cookie_name(visit.request.path_params["prompt"]), "")
     now = visit.rooms.now()
     session = await visit.read(lambda connection: find_session(connection, "prompt", cookie, now, _PROMPT_SECONDS))
-    return visit.home() if session is None else await _prompted(visit, asked_name(session))
+    led = await visit.rooms.login.from_prompt(session, _browser(visit)) if session is not None else None
+    return visit.home() if led is None else _prompted(*led)
 
 
 async def callback(visit: PortalVisit) -> Response:
@@ -69,8 +69,7 @@ async def callback(visit: PortalVisit) -> Response:
     return response
 
 
-async def _prompted(visit: PortalVisit, name: str) -> Response:
-    opened, state = await visit.rooms.login.prompt(name, _browser(visit))
+def _prompted(opened: Opened, state: str) -> Response:
     prompt = prompt_id(opened.cookie)
     response = RedirectResponse(prompt_path(prompt), 303)
     set_cookie(response, cookie_name(prompt), opened.cookie, _PROMPT_SECONDS, samesite="lax")
