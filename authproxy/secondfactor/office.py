@@ -1,7 +1,8 @@
 """Where administrators' work is done on the database: off the reactor, and out of the logins' way.
 
-Reading has threads of its own, so that a search among a million rows holds up nobody; changes are made one at a
-time, in a transaction each, beside the writer that serves logins.
+Reading has threads of its own, so that a search among a million rows holds up nobody, and so has whoever just logs
+in. Passwords of administrators, which anybody may have checked, take one processor at most. Changes are made one at
+a time, in a transaction each, beside the writer that serves logins.
 """
 
 from __future__ import annotations
@@ -34,18 +35,27 @@ class Office:
         self._reactor = reactor
         self._after_change = after_change
         self._readers = ThreadPool(0, _READERS, "administrators read")
+        self._glances = ThreadPool(0, _READERS, "browsers read")
         self._changer = ThreadPool(0, 1, "administrators change")
-        for pool in (self._readers, self._changer):
+        self._reckoner = ThreadPool(0, 1, "administrators reckon")
+        self._pools = (self._readers, self._glances, self._changer, self._reckoner)
+        for pool in self._pools:
             pool.start()
 
     def read(self, work: Work[T]) -> Deferred[T]:
         """``work`` sees one consistent state. Fails with what it raised, or StoreUnavailable."""
+        return self._reading(self._readers, work)
 
+    def glance(self, work: Work[T]) -> Deferred[T]:
+        """As :meth:`read`, for little that somebody waits for who logs in: behind no search and no export."""
+        return self._reading(self._glances, work)
+
+    def _reading(self, pool: ThreadPool, work: Work[T]) -> Deferred[T]:
         def reading() -> T:
             with self._database.reading() as connection:
                 return work(connection)
 
-        return deferToThreadPool(self._reactor, self._readers, reading)
+        return deferToThreadPool(self._reactor, pool, reading)
 
     def change(self, work: Work[T]) -> Deferred[T]:
         """Committed when it fires. Fails with what ``work`` raised, or StoreUnavailable: nothing was changed."""
@@ -61,11 +71,11 @@ class Office:
         return deferToThreadPool(self._reactor, self._changer, changing).addCallback(changed)
 
     def aside(self, work: Callable[[], T]) -> Deferred[T]:
-        """Something slow that needs no database: a password's hash, a picture."""
-        return deferToThreadPool(self._reactor, self._readers, work)
+        """Something slow that needs no database: a password's hash, a picture. One at a time."""
+        return deferToThreadPool(self._reactor, self._reckoner, work)
 
     def close(self) -> None:
         """Waits for what was begun."""
-        for pool in (self._readers, self._changer):
+        for pool in self._pools:
             pool.stop()
         self._database.close()

@@ -36,7 +36,7 @@ class PromptKeys:
             query = sa.select(users.c.default_method).where(users.c.id == user.user_id)
             return bool(keys_of(connection, owner)), connection.execute(query).scalar_one_or_none() or ""
 
-        return await self._office.read(reading)
+        return await self._office.glance(reading)
 
     # ------------------------------------------------------------ login
 

@@ -60,7 +60,7 @@ def _password_page(visit: Visit, next_: str, status: int = 200, problem: str = "
 async def _is_right(visit: Visit, email: str) -> bool:
     """Whether the form's password is that administrator's."""
     password = visit.form.raw("password")
-    stored = await visit.read(lambda connection: admin_passwords.stored_password(connection, email))
+    stored = await visit.rooms.office.glance(lambda connection: admin_passwords.stored_password(connection, email))
     return await visit.rooms.office.aside(lambda: admin_passwords.is_right(stored, password))
 
 

@@ -44,7 +44,7 @@ async def standing_of(visit: Visit, cookie: str) -> Standing:
             return NOBODY
         return Standing(who, session, bool(session.data.get(HALFWAY)))
 
-    return await visit.read(look)
+    return await visit.rooms.office.glance(look)
 
 
 async def touch(visit: Visit, standing: Standing) -> None:

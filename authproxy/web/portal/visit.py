@@ -52,7 +52,7 @@ class PortalVisit:
         return f"user:{self.user.username}"
 
     def read(self, work: Work[T]) -> Awaitable[T]:
-        return self.rooms.office.read(work)
+        return self.rooms.office.glance(work)
 
     def change(self, work: Work[T]) -> Awaitable[T]:
         return self.rooms.office.change(work)

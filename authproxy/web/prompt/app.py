@@ -140,7 +140,7 @@ async def session_of(rooms: PromptRooms, request: Request) -> Session | None:
     cookie = request.cookies.get(cookie_name(request.path_params["prompt"]), "")
     if not cookie:
         return None
-    return await rooms.office.read(
+    return await rooms.office.glance(
         lambda connection: find_session(connection, KIND, cookie, rooms.now(), float(rooms.seconds))
     )
 
