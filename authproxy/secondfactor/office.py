@@ -1,8 +1,8 @@
 """Where administrators' work is done on the database: off the reactor, and out of the logins' way.
 
-Reading has threads of its own, so that a search among a million rows holds up nobody, and so has whoever just logs
-in. Passwords of administrators, which anybody may have checked, take one processor at most. Changes are made one at
-a time, in a transaction each, beside the writer that serves logins.
+Reading has threads of its own, so that a search among a million rows holds up nobody, and so has whoever just
+logs in. Passwords of administrators, which anybody may have checked, take one processor at most. Changes are made
+one at a time, in a transaction each, beside the writer that serves logins.
 """
 
 from __future__ import annotations
