@@ -55,6 +55,17 @@ class Origin:
     login_id: str
     trail: Trail = field(repr=False)
 
+    def asking(self, user: Known) -> Asking:
+        return Asking(
+            user.user_id,
+            user.username,
+            self.application,
+            self.client_ip,
+            self.hostname,
+            self.login_id,
+            whence=self.client_ip,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Code:
@@ -161,15 +172,7 @@ class ApiLogins:
         return Ready(origin, self._to_reach(origin, user.standing, reached.factor, reached.phone, call))
 
     def _to_reach(self, origin: Origin, user: Known, factor: Factor, phone: Phone, call: AuthCall) -> ToReach:
-        asking = Asking(
-            user.user_id,
-            user.username,
-            origin.application,
-            origin.client_ip,
-            origin.hostname,
-            origin.login_id,
-            whence=origin.client_ip,
-        )
+        asking = origin.asking(user)
         target = Target(phone.id, phone.label, detail=push_detail(call))
         if factor is Factor.PUSH and call.txid:
             prepared = self._prepared.take(origin.application, user.username, call.txid)

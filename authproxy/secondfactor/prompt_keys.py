@@ -10,7 +10,7 @@ from authproxy.secondfactor.audit import note
 from authproxy.secondfactor.authapi import Progress
 from authproxy.secondfactor.known import Known
 from authproxy.secondfactor.office import Office
-from authproxy.secondfactor.outofband import Asking, OutOfBand
+from authproxy.secondfactor.outofband import OutOfBand
 from authproxy.secondfactor.prompt_claims import SECURITY_KEY
 from authproxy.secondfactor.refusals import BadValue, NotFound
 from authproxy.secondfactor.security_keys import Owner, keys_of, user_owner
@@ -59,15 +59,7 @@ class PromptKeys:
             detail = f"{proof.why}: {proof.detail}" if proof.detail else str(proof.why)
             refused = Refused(Reason.BAD_SECURITY_KEY, factor=SECURITY_KEY, detail=detail)
             return await self._ended(origin, refused, proof.why.sentence)
-        asking = Asking(
-            user.user_id,
-            user.username,
-            origin.application,
-            origin.client_ip,
-            origin.hostname,
-            origin.login_id,
-            whence=origin.client_ip,
-        )
+        asking = origin.asking(user)
         return await self._ended(origin, await self._ways.admit(asking, SECURITY_KEY, proof.key.label), "")
 
     async def _ended(self, origin: Origin, verdict: Allowed | Refused, sentence: str) -> Ended:
