@@ -46,12 +46,15 @@ class Chromium:
         """In the browser's thread."""
         return self._thread.submit(work).result(120)
 
-    def device(self, scheme: str = "light", width: int = 390, height: int = 844) -> BrowserContext:
+    def device(
+        self, scheme: str = "light", width: int = 390, height: int = 844, locale: str = "en-US"
+    ) -> BrowserContext:
         """A browser that knows nothing yet. In the browser's thread."""
         context = self._browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme=scheme,  # type: ignore[arg-type]
             ignore_https_errors=True,
+            locale=locale,
             permissions=["notifications"],
         )
         context.set_default_timeout(15_000)

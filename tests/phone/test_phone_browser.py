@@ -61,6 +61,21 @@ def test_a_login_waits_for_approve_and_shows_what_is_approved(host: PhoneHost, c
     assert "198.51.100.7" in text
 
 
+def test_a_german_browser_is_spoken_to_in_german(host: PhoneHost, chromium: Chromium) -> None:
+    def work() -> tuple[str, str, int]:
+        device = {"locale": "de-DE", "width": 320, "height": 568}
+        with opened(chromium, host.link("gerda"), **device) as page, host.login("gerda") as replies:
+            page.get_by_role("heading", name="Melden Sie sich gerade an?").wait_for()
+            page.get_by_text("Mehr", exact=True).click()
+            width = page.evaluate("document.documentElement.scrollWidth")
+            said = page.locator("html").get_attribute("lang") or ""
+            click(page, "Bestätigen")
+            told(page, "Sie werden angemeldet.")
+        return replies[0].code, said, width
+
+    assert chromium.run(work) == ("Access-Accept", "de", 320)
+
+
 def test_the_link_leaves_no_code_in_the_address(host: PhoneHost, chromium: Chromium) -> None:
     def work() -> str:
         with opened(chromium, host.link("alva")) as page:

@@ -3,6 +3,7 @@
 import { codeAt, secondsLeft } from "./code.js";
 import { announce, button, element } from "./elements.js";
 import { activate, ask, leave, serviceNow } from "./service.js";
+import { language, refusal, text } from "./texts.js";
 
 export class Accounts {
   constructor(place, changed) {
@@ -13,7 +14,7 @@ export class Accounts {
 
   show(accounts) {
     this.rows = accounts.map((account) => new Row(account, this.changed));
-    const heading = element("h2", {}, accounts.length > 1 ? "Accounts" : "Account");
+    const heading = element("h2", {}, text(accounts.length > 1 ? "accounts" : "account"));
     this.place.replaceChildren(...(accounts.length ? [heading, ...this.rows.map((row) => row.box)] : []));
     return this.tick();
   }
@@ -40,12 +41,12 @@ class Row {
         element("div", { class: "who" }, element("h3", {}, names), element("p", { class: "quiet" }, location.host)),
         element("div", { class: "codes" }, this.code, this.left)),
       element("details", {},
-        element("summary", {}, "More"),
-        element("p", { class: "quiet" }, `Known as ${account.label}, since ${new Date(account.since).toLocaleDateString()}.`),
+        element("summary", {}, text("more")),
+        element("p", { class: "quiet" }, text("known-as", { label: account.label, day: dayOf(account.since) })),
         element("div", { class: "refuse" },
-          button("Copy passcode", () => this.copy()),
-          button("Send a test request", () => this.test()),
-          button("Remove from this device", () => this.leave(changed), "deny"))),
+          button(text("copy"), () => this.copy()),
+          button(text("send-test"), () => this.test()),
+          button(text("remove"), () => this.leave(changed), "deny"))),
       this.told);
   }
 
@@ -65,28 +66,31 @@ class Row {
 
   async copy() {
     await navigator.clipboard.writeText(this.plain);
-    announce("Passcode copied");
+    announce(text("copied"));
   }
 
   async test() {
     try {
       await ask(this.account, "test");
     } catch (error) {
-      this.tell(error.message);
+      this.tell(failure(error));
     }
   }
 
   async leave(changed) {
-    const warning = "Remove this account from this device? You need another way to sign in, or a new activation code.";
-    if (!confirm(warning)) return;
+    if (!confirm(text("remove-warning"))) return;
     try {
       await leave(this.account);
       changed(this.account.serial);
     } catch (error) {
-      this.tell(error.message || "No connection. Try again.");
+      this.tell(failure(error));
     }
   }
 }
+
+const dayOf = (milliseconds) => new Date(milliseconds).toLocaleDateString(language);
+
+const failure = (error) => (error.why ? refusal(error) : text("no-connection"));
 
 // A form for an activation code, open where there is no account yet.
 export class Adding {
@@ -96,12 +100,12 @@ export class Adding {
       id: "code", name: "code", autocomplete: "off", autocapitalize: "none", spellcheck: "false", required: true,
     });
     this.problem = element("p", { class: "problem", role: "alert" });
-    this.submit = element("button", { class: "approve" }, "Activate");
+    this.submit = element("button", { class: "approve" }, text("activate"));
     const send = (event) => { event.preventDefault(); this.claim(this.field.value); };
     this.box = element("details", { class: "card" },
-      element("summary", {}, element("h2", {}, "Add an account")),
+      element("summary", {}, element("h2", {}, text("add"))),
       element("form", { onsubmit: send },
-        element("label", { for: "code" }, "Activation code, or the link that you were given"),
+        element("label", { for: "code" }, text("code")),
         this.field, this.problem, this.submit));
     place.replaceChildren(this.box);
   }
@@ -110,18 +114,18 @@ export class Adding {
     this.box.open = isOpen;
   }
 
-  async claim(text) {
-    const code = text.trim().replace(/^.*[#/]/, "");
+  async claim(typed) {
+    const code = typed.trim().replace(/^.*[#/]/, "");
     this.submit.disabled = true;
     this.problem.textContent = "";
     try {
       const account = await activate(code);
       this.field.value = "";
-      announce("This device is activated");
+      announce(text("activated"));
       await this.added(account);
     } catch (error) {
       this.open(true);
-      this.problem.textContent = error.why ? error.message : "No connection. Try again.";
+      this.problem.textContent = failure(error);
     } finally {
       this.submit.disabled = false;
     }

@@ -5,7 +5,9 @@ import { accounts, keep } from "./keyring.js";
 import { Notices } from "./notices.js";
 import { Requests } from "./requests.js";
 import { ask, listen, serviceNow } from "./service.js";
+import { refusal, text, translate } from "./texts.js";
 
+translate(document);
 const place = (id) => document.getElementById(id);
 const requests = new Requests(place("requests"));
 const shown = new Accounts(place("accounts"), removed);
@@ -25,13 +27,13 @@ async function look(serial) {
       await shown.show(await accounts());
     }
   } catch (error) {
-    if (error.why) shown.refuse(serial, error.message);
+    if (error.why) shown.refuse(serial, refusal(error));
     if (error.why === "unknown-phone" || error.why === "disabled") requests.drop(serial);
   }
 }
 
 function line(isOpen) {
-  place("line").textContent = isOpen ? "Connected" : "Connecting …";
+  place("line").textContent = text(isOpen ? "connected" : "connecting");
   place("line").className = isOpen ? "line open" : "line";
 }
 

@@ -2,6 +2,7 @@
 
 import { button, element } from "./elements.js";
 import { ask } from "./service.js";
+import { text } from "./texts.js";
 
 const canNotify = "Notification" in self && "PushManager" in self && "serviceWorker" in navigator;
 
@@ -40,7 +41,7 @@ export class Notices {
         const registration = await navigator.serviceWorker.ready;
         await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: this.pushKey });
       } catch (error) {
-        this.show("This browser can't be notified now. Keep this page open when you sign in.");
+        this.show(text("no-notices"));
         return;
       }
     }
@@ -60,15 +61,10 @@ export class Notices {
       return;
     }
     const state = await this.state();
-    const text = problem || {
-      granted: "Notifications are on.",
-      denied: "Notifications are blocked for this site. Allow them in the browser's settings, or open this page when you sign in.",
-      default: "Turn notifications on, and sign-ins find you when this page is closed.",
-      unsupported: "This browser has no notifications. On an iPhone, add this page to the home screen first.",
-    }[state];
+    const told = problem || text(state === "denied" ? "denied-notices" : state);
     const wants = state === "default" || problem;
     this.place.replaceChildren(element("div", { class: "card" },
-      element("h2", {}, "Notifications"), element("p", {}, text),
-      wants ? button("Turn on notifications", () => this.subscribe()) : ""));
+      element("h2", {}, text("notifications")), element("p", {}, told),
+      wants ? button(text("turn-on"), () => this.subscribe()) : ""));
   }
 }

@@ -2,13 +2,8 @@
 
 import { announce, button, element, fact } from "./elements.js";
 import { ask, serviceNow } from "./service.js";
+import { refusal, text } from "./texts.js";
 
-const DONE = { approved: "Approved", denied: "Denied", fraud: "Reported" };
-const TOLD = {
-  approved: "You are being signed in.",
-  denied: "Nobody was signed in.",
-  fraud: "Nobody was signed in, and your administrators were told.",
-};
 const END_SHOWN = 8_000; // milliseconds
 const CODE_SHOWN = 120_000;
 
@@ -17,8 +12,8 @@ export class Requests {
     this.place = place;
     this.cards = new Map();
     this.empty = element("div", { class: "empty" },
-      element("p", { class: "calm" }, "Nothing to approve"),
-      element("p", { class: "quiet" }, "A sign-in that needs you appears here by itself."));
+      element("p", { class: "calm" }, text("nothing")),
+      element("p", { class: "quiet" }, text("appears")));
     this.showEmpty();
   }
 
@@ -36,7 +31,7 @@ export class Requests {
     const card = new Card(account, push, () => this.remove(push.id));
     this.cards.set(push.id, card);
     this.place.prepend(card.box);
-    announce(`Sign-in request: ${push.username} at ${push.application}`);
+    announce(text("asked", { user: push.username, application: push.application }));
     if (this.cards.size === 1 && document.hasFocus()) card.heading.focus({ preventScroll: true });
     navigator.vibrate?.(80);
   }
@@ -69,7 +64,7 @@ class Card {
     this.push = push;
     this.remove = remove;
     this.isOver = false;
-    this.heading = element("h2", { tabindex: "-1" }, push.detail.type === "Test" ? "Test request" : "Are you signing in?");
+    this.heading = element("h2", { tabindex: "-1" }, text(push.detail.type === "Test" ? "test-request" : "signing-in"));
     this.left = element("p", { class: "left" });
     this.bar = element("progress", { class: "bar", max: push.expires - push.created, value: 0, "aria-hidden": "true" });
     this.problem = element("p", { class: "problem", role: "alert" });
@@ -82,22 +77,22 @@ class Card {
     const { push } = this;
     const { type, display_username, hostname, pushinfo } = push.detail;
     return element("dl", {},
-      ...fact("User", display_username || push.username),
-      ...fact("Application", push.application, "strong"),
-      ...fact("Request", type === "Test" ? "" : type),
-      ...fact("From", push.client_ip || "address not known"),
-      ...fact("Place", push.location),
-      ...fact("Host", hostname),
+      ...fact(text("user"), display_username || push.username),
+      ...fact(text("application"), push.application, "strong"),
+      ...fact(text("request"), type === "Test" ? "" : type),
+      ...fact(text("from"), push.client_ip || text("no-address")),
+      ...fact(text("place"), push.location),
+      ...fact(text("host"), hostname),
       ...more(pushinfo).flatMap(([name, value]) => fact(name, String(value))),
-      ...fact("Time", new Date(push.created * 1000).toLocaleTimeString([], { timeStyle: "medium" })));
+      ...fact(text("time"), new Date(push.created * 1000).toLocaleTimeString(navigator.language, { timeStyle: "medium" })));
   }
 
   choices() {
     const refuse = element("div", { class: "refuse" },
-      button("Deny", () => this.answer("deny"), "deny"),
-      button("This wasn't me", () => this.report(), "fraud"));
+      button(text("deny"), () => this.answer("deny"), "deny"),
+      button(text("not-me"), () => this.report(), "fraud"));
     if (this.push.mode !== "number") {
-      return element("div", { class: "choices" }, button("Approve", () => this.answer("approve"), "approve"), refuse);
+      return element("div", { class: "choices" }, button(text("approve"), () => this.answer("approve"), "approve"), refuse);
     }
     const pick = this.push.options.length ? this.options() : this.typed();
     return element("div", { class: "choices" }, pick, refuse);
@@ -106,7 +101,7 @@ class Card {
   options() {
     const name = `pick-${this.push.id}`;
     return element("div", { class: "pick", role: "group", "aria-labelledby": name },
-      element("p", { id: name }, "Which number does the sign-in show? Picking it approves."),
+      element("p", { id: name }, text("pick")),
       element("div", { class: "numbers" }, ...this.push.options.map((option) =>
         button(option, () => this.answer("approve", option), "number"))));
   }
@@ -117,12 +112,12 @@ class Card {
     });
     const send = (event) => { event.preventDefault(); this.answer("approve", field.value.trim()); };
     return element("form", { class: "pick", onsubmit: send },
-      element("label", { for: field.id }, "Type the number that the sign-in shows"), field,
-      element("button", { class: "approve" }, "Approve"));
+      element("label", { for: field.id }, text("type")), field,
+      element("button", { class: "approve" }, text("approve")));
   }
 
   report() {
-    if (confirm("Report this sign-in? Your administrators will be told that somebody else tried.")) this.answer("fraud");
+    if (confirm(text("report"))) this.answer("fraud");
   }
 
   async answer(decision, number = "") {
@@ -132,8 +127,8 @@ class Card {
       const said = await ask(this.account, "answer", { push: push.id, nonce: push.nonce, decision, number });
       this.end(said, decision);
     } catch (error) {
-      if (error.why === "too-late" || error.why === "no-such-push") this.over("Too late", error.message);
-      else this.problem.textContent = error.why ? error.message : "No connection. Try again.";
+      if (error.why === "too-late" || error.why === "no-such-push") this.over(text("late"), refusal(error));
+      else this.problem.textContent = error.why ? refusal(error) : text("no-connection");
       this.busy(false);
     }
   }
@@ -144,19 +139,19 @@ class Card {
 
   end(said, decision) {
     const wrong = said.status === "denied" && decision === "approve";
-    const text = said.code ? "Type this code at the sign-in." : TOLD[said.status];
-    this.over(DONE[said.status], wrong ? "That was not the number." : text, said.code, said.status);
+    const told = said.code ? "type-code" : `${said.status}-told`;
+    this.over(text(said.status), text(wrong ? "wrong-number" : told), said.code, said.status);
   }
 
-  over(title, text, code = "", status = "") {
+  over(title, told, code = "", status = "") {
     this.isOver = true;
     this.box.className = `card request over ${status}`;
     const heading = element("h2", { tabindex: "-1" }, title);
-    const close = button("Close", this.remove);
-    this.box.replaceChildren(heading, element("p", {}, text),
+    const close = button(text("close"), this.remove);
+    this.box.replaceChildren(heading, element("p", {}, told),
       code ? element("p", { class: "code", "aria-label": [...code].join(" ") }, code) : "", close);
     heading.focus({ preventScroll: true });
-    announce(`${title}. ${text}`);
+    announce(`${title}. ${told}`);
     setTimeout(this.remove, code ? CODE_SHOWN : END_SHOWN);
   }
 
@@ -164,8 +159,8 @@ class Card {
     if (this.isOver) return;
     const left = Math.max(0, Math.round(this.push.expires - serviceNow() / 1000));
     this.bar.value = left;
-    this.left.textContent = `${left} seconds left`;
-    if (!left) this.over("Expired", "Nobody was signed in.");
+    this.left.textContent = text("left", { seconds: left });
+    if (!left) this.over(text("expired"), text("denied-told"));
   }
 }
 

@@ -38,7 +38,7 @@ async function once(account, name, fields) {
   const response = await fetch(path, { method: "POST", headers, body, credentials: "omit", cache: "no-store" });
   const said = await response.json().catch(() => ({}));
   if (said.now) offset = said.now - (began + Date.now()) / 2;
-  if (!response.ok) throw new Refused(said.error || "unavailable", said.message || "The service can't answer now.");
+  if (!response.ok) throw new Refused(said.error || "unavailable", said.message || "");
   return said;
 }
 

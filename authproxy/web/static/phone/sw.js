@@ -2,11 +2,13 @@
 
 import { accounts } from "./keyring.js";
 import { ask } from "./service.js";
+import { text } from "./texts.js";
 
 const CACHE = "phone-1";
 const SHELL = [
   "/phone/", "/phone/phone.css", "/phone/main.js", "/phone/keyring.js", "/phone/service.js", "/phone/code.js",
-  "/phone/requests.js", "/phone/accounts.js", "/phone/notices.js", "/phone/elements.js", "/phone/icon.svg",
+  "/phone/requests.js", "/phone/accounts.js", "/phone/notices.js", "/phone/elements.js", "/phone/texts.js",
+  "/phone/icon.svg",
 ];
 
 self.addEventListener("install", (event) => {
@@ -46,19 +48,19 @@ self.addEventListener("push", (event) => event.waitUntil(notify(event.data ? eve
 
 // What is asked is not in the message: it is fetched with the phone's key.
 async function notify(message) {
-  let body = "Open to see who asks.";
+  let body = text("notice-open");
   for (const account of await accounts()) {
     try {
       const view = await ask(account, "pushes");
       const push = view.pushes.find((each) => each.id === message.push);
       if (!push) continue;
-      body = `${push.username} at ${push.application}` + (push.location ? `, ${push.location}` : "");
+      body = text("notice-who", { user: push.username, application: push.application }) + (push.location ? `, ${push.location}` : "");
       await ask(account, "delivered", { push: push.id });
     } catch (error) {
       // shown without its details
     }
   }
-  await self.registration.showNotification("Sign-in request", {
+  await self.registration.showNotification(text("notice"), {
     body, tag: message.push || "push", icon: "/phone/icon-192.png", requireInteraction: true,
   });
 }
