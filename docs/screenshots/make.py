@@ -20,13 +20,14 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page
 
-from authproxy.secondfactor import administrators
+from authproxy.secondfactor import admin_passwords, administrators
 from authproxy.secondfactor.activations import activate_phone
 from authproxy.secondfactor.phones import add_phone
 from authproxy.secondfactor.roles import Role
 from authproxy.secondfactor.users import change_user
 from authproxy.store import tables
 from tests.enroll.portal import Site
+from tests.panel import people
 from tests.panel.panelhost import COOKIE, PanelHost
 from tests.phone.chromium import Chromium
 from tests.portal.people import Portal
@@ -60,19 +61,19 @@ class Camera:
 
     def _panel(self, scheme: str) -> None:
         user = self.host.api.users["alice"].id
-        with self._browser(scheme, 1280, 900) as context:
+        with self._browser(scheme, 1200, 900) as context:
             opened = self.host.open_session(Role.OWNER)
             context.add_cookies([self._cookie(COOKIE, opened.cookie)])
             page = context.new_page()
             page.goto(f"{self.host.url}/admin/")
-            self._shoot(page, "dashboard", scheme, 1000)
+            self._shoot(page, "dashboard", scheme, 1100)
             page.goto(f"{self.host.url}/admin/users/{user}")
             self._shoot(page, "user", scheme, 1000)
             page.goto(f"{self.host.url}/admin/users")
             self._widths(page, "users", scheme)
 
     def _enrollment(self, scheme: str) -> None:
-        with self._browser(scheme, 760, 700) as context:
+        with self._browser(scheme, 760, 740) as context:
             page = context.new_page()
             page.goto(Site(self.host.api).portal("erin"))
             self._widths(page, "enroll-begin", scheme)
@@ -142,6 +143,8 @@ def populate(host: PanelHost) -> None:
         for name, full in _NAMES.items():
             change_user(connection, host.api.users[name], {"realname": full, "email": f"{name}@example.com"})
         second = administrators.add_administrator(connection, "olivia@example.com", "Olivia Example", Role.OWNER)
+        admin_passwords.set_password(connection, second, people.hashed(people.PASSWORD), now)
+        second = administrators.find_administrator(connection, second.id)
         administrators.change_administrator(connection, second, {"status": "active"})
         add_phone(connection, host.api.users["alice"], "+15555550101", "Desk", "landline")
         connection.execute(tables.logins.insert(), [_login(chance, now, number) for number in range(900)])
