@@ -231,6 +231,7 @@ RULES = (
             "authproxy.secondfactor.reach",
             "authproxy.secondfactor.seeds",
             "authproxy.secondfactor.telephony",
+            "authproxy.web.pages.catalogue",
         ),
     ),
     Rule(

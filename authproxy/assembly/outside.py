@@ -65,7 +65,15 @@ class Outside:
         from authproxy.messaging.post_office import PostOffice  # templates and SMTP, which many daemons don't need
         from authproxy.secondfactor.admin_notices import AdminNotices
 
-        self.post = PostOffice.open(self._settings.mail, base_url, seeds, outbox, self._reactor, time.time)
+        self.post = PostOffice.open(
+            self._settings.mail,
+            base_url,
+            seeds,
+            outbox,
+            self._reactor,
+            time.time,
+            lambda: book.rules.account.text("language"),
+        )
         return AdminNotices(writer, self.post.mailroom, lambda: book.rules.account)
 
     @property

@@ -7,16 +7,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined, TemplateError
+from babel.dates import format_date
+from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from authproxy.errors import ConfigError
 from authproxy.secondfactor.mailroom import Letter
 from authproxy.secondfactor.refusals import BadValue
+from authproxy.web.pages.catalogue import ENGLISH, catalogue, languages
 
 FOLDER: Final = Path(__file__).parent / "mail_texts"
 _NOT_SHOWN = re.compile(r"[\x00-\x1f\x7f\x80-\x9f\u2028\u2029]+")
@@ -62,23 +65,19 @@ class MailTemplates:
     """Implements ``Composes``. Usable in any thread; a changed file is used at once."""
 
     def __init__(self, directory: Path | None, words: SiteWords) -> None:
-        folders = [folder for folder in (directory, FOLDER) if folder is not None]
         self._words = {"service": words.service, "site": words.site, "help": words.help}
-        self._environment = ImmutableSandboxedEnvironment(
-            loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]),
-            autoescape=lambda name: name is not None and name.endswith(".html"),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.filters["moment"] = moment
+        folders = [folder for folder in (directory, FOLDER) if folder is not None]
+        loader = ChoiceLoader([FileSystemLoader(folder) for folder in folders])
+        self._environments = {language: _environment(language, loader) for language in languages()}
 
-    def compose(self, name: str, values: Mapping[str, object]) -> Letter:
-        """Raises BadValue: which text can't be used, and why."""
-        subject = one_line(self._filled(f"{name}.subject.txt", values))
+    def compose(self, name: str, values: Mapping[str, object], language: str = ENGLISH) -> Letter:
+        """``language``: as in ``de`` or ``DE``; English where there is no such one. Raises BadValue: which text
+        can't be used, and why."""
+        fill = partial(self._filled, language.lower() if language.lower() in self._environments else ENGLISH)
+        subject = one_line(fill(f"{name}.subject.txt", values))
         shown = {**values, "subject": subject}
-        text = _BLANK_LINES.sub("\n\n", self._filled(f"{name}.txt", shown)).strip() + "\n"
-        return Letter(subject, text, self._filled(f"{name}.html", shown))
+        text = _BLANK_LINES.sub("\n\n", fill(f"{name}.txt", shown)).strip() + "\n"
+        return Letter(subject, text, fill(f"{name}.html", shown))
 
     def names(self) -> tuple[str, ...]:
         return tuple(SAMPLES)
@@ -97,9 +96,13 @@ class MailTemplates:
             except BadValue as error:
                 raise ConfigError(f"[mail] template_dir: {error}") from None
 
-    def _filled(self, file: str, values: Mapping[str, object]) -> str:
+    def _filled(self, language: str, file: str, values: Mapping[str, object]) -> str:
         try:
-            return self._environment.get_template(file).render({**self._words, **values})
+            return (
+                self._environments[language]
+                .get_template(file)
+                .render({**self._words, "language": language, **values})
+            )
         except TemplateError as error:
             line = getattr(error, "lineno", None)
             at = f", line {line}" if line else ""
@@ -108,12 +111,28 @@ class MailTemplates:
             raise BadValue(f"the text {file}: {error}") from None
 
 
+def _environment(language: str, loader: BaseLoader) -> ImmutableSandboxedEnvironment:
+    made = ImmutableSandboxedEnvironment(
+        loader=loader,
+        extensions=["jinja2.ext.i18n"],
+        autoescape=lambda name: name is not None and name.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    texts = catalogue(language)
+    made.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    made.filters["moment"] = partial(moment, language=language)
+    return made
+
+
 def one_line(text: str) -> str:
     """A header's value: nothing in it can begin another one (RFC 5322 2.2)."""
     return " ".join(_NOT_SHOWN.sub(" ", text).split())[:_LONGEST_SUBJECT]
 
 
-def moment(seconds: float) -> str:
+def moment(seconds: float, language: str = ENGLISH) -> str:
     """Epoch seconds as people read them."""
     at = datetime.fromtimestamp(seconds, UTC)
-    return f"{at.day} {at:%B %Y, %H:%M} UTC"
+    day = f"{at.day} {at:%B %Y}" if language == ENGLISH else format_date(at, "long", locale=language)
+    return f"{day}, {at:%H:%M} UTC"

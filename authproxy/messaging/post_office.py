@@ -28,9 +28,15 @@ def open_templates(settings: MailSettings, base_url: str) -> MailTemplates:
     return templates
 
 
-def open_mailroom(settings: MailSettings, base_url: str, seeds: SeedBox, now: Callable[[], float]) -> Mailroom:
-    """``base_url``: of the web side; empty without one. Raises ConfigError."""
-    return Mailroom(open_templates(settings, base_url), seeds, settings.sender, base_url, now)
+def open_mailroom(
+    settings: MailSettings,
+    base_url: str,
+    seeds: SeedBox,
+    now: Callable[[], float],
+    language: Callable[[], str] = lambda: "en",
+) -> Mailroom:
+    """``base_url``: of the web side; empty without one. ``language``: the account's. Raises ConfigError."""
+    return Mailroom(open_templates(settings, base_url), seeds, settings.sender, base_url, now, language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,8 @@ class PostOffice:
         outbox: Outbox,
         clock: IReactorTime,
         now: Callable[[], float],
+        language: Callable[[], str] = lambda: "en",
     ) -> PostOffice:
         """The postman is not started. Raises ConfigError."""
-        mailroom = open_mailroom(settings, base_url, seeds, now)
+        mailroom = open_mailroom(settings, base_url, seeds, now, language)
         return cls(mailroom, Postman(outbox, SmtpServer(settings), clock))

@@ -23,8 +23,9 @@ class Letter:
 
 
 class Composes(Protocol):
-    def compose(self, name: str, values: Mapping[str, object]) -> Letter:
-        """``name``: of a text (``enrollment``). Raises NotDone when a text of the site's can't be used."""
+    def compose(self, name: str, values: Mapping[str, object], language: str = ...) -> Letter:
+        """``name``: of a text (``enrollment``). ``language``: English where there is no such one.
+        Raises NotDone when a text of the site's can't be used."""
         ...
 
     def names(self) -> tuple[str, ...]:
@@ -39,13 +40,14 @@ class Composes(Protocol):
 @dataclass(frozen=True, slots=True)
 class Mailroom:
     """``sender``: the address that mail comes from. ``base_url``: of the web side; empty without one. ``now``:
-    epoch seconds."""
+    epoch seconds. ``language``: the account's, for whom nobody knows another."""
 
     composes: Composes
     seeds: SeedBox
     sender: str
     base_url: str
     now: Callable[[], float]
+    language: Callable[[], str] = lambda: "en"
 
     def draft(
         self,
@@ -57,12 +59,14 @@ class Mailroom:
         purpose: str = "",
         user_id: str | None = None,
         admin_id: str | None = None,
+        language: str = "",
     ) -> Draft:
         """``secrets``: further values, of which no copy is shown to everybody; each has a picture (``link``:
-        ``link_picture``). ``purpose``: the text's name by default. Raises NotDone."""
+        ``link_picture``). ``language``: the reader's own, if it is known.
+        ``purpose``: the text's name by default. Raises NotDone."""
         secret = dict(secrets or {})
         pictures = {f"{key}_picture": picture_name(at) for at, key in enumerate(secret, 1)}
-        letter = self.composes.compose(name, {**values, **secret, **pictures})
+        letter = self.composes.compose(name, {**values, **secret, **pictures}, language or self.language())
         return Draft(
             "mail",
             purpose or name,

@@ -31,6 +31,19 @@ def test_every_text_can_be_shown_with_made_up_values(name: str) -> None:
     assert "{" not in letter.text
 
 
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_text_has_a_german_one_and_other_languages_get_english(name: str) -> None:
+    templates = MailTemplates(None, WORDS)
+    english, german = templates.preview(name), templates.compose(name, SAMPLES[name], "DE")
+    assert templates.compose(name, SAMPLES[name], "FR") == english
+    assert german.subject != english.subject
+    assert "Nach Ihrem Passwort wird nie per E-Mail gefragt." in german.text
+    assert '<html lang="de">' in german.html
+    assert "never asks" not in german.text + german.html
+    if "expires" in SAMPLES[name]:
+        assert "15. Januar 2027, 08:00 UTC" in german.text
+
+
 def test_a_file_of_the_sites_replaces_ours_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "enrollment.txt").write_text("Bonjour {{ name }}: {{ link }}")
     letter = MailTemplates(tmp_path, WORDS).preview("enrollment")

@@ -157,7 +157,10 @@ def _mail(connection: sa.Connection, visit: Visit, admin: Administrator, link: a
         "is_reset": link.kind == "reset",
     }
     secret = {"link": link.url(visit.rooms.base_url)}
-    mail.post(connection, mail.draft("administrator", admin.email, values, secret, admin_id=admin.id))
+    mail.post(
+        connection,
+        mail.draft("administrator", admin.email, values, secret, admin_id=admin.id, language=admin.language),
+    )
     return True
 
 
