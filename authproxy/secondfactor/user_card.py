@@ -50,7 +50,7 @@ class UserCard:
             told = json.loads(text)
             plain = {name: str(told[name]) for name in ("name", *_PLAIN)}
             return cls(**plain, aliases=tuple(map(str, told["aliases"])), groups=tuple(map(str, told["groups"])))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return None
 
 

@@ -7,8 +7,10 @@ import io
 
 import pytest
 
+from authproxy.secondfactor.account_settings import PREFIX
 from authproxy.secondfactor.roles import Role
 from authproxy.secondfactor.users import user_by_id
+from authproxy.store.tables import settings
 from tests.panel.panelhost import Browser, PanelHost
 
 
@@ -178,3 +180,26 @@ def test_a_long_export_has_every_row_once(panel: PanelHost) -> None:
     assert "1051 to 1100 of 1100" in page.text
     assert "Previous page" in page.text
     assert "Next page" not in page.text
+
+
+def test_user_managers_put_nobody_in_bypass_unless_the_settings_let_them(panel: PanelHost) -> None:
+    user, manager = panel.user("bound"), panel.browser(Role.USER_MANAGER)
+    key = f"{PREFIX}user_managers_can_put_users_in_bypass"
+    with panel.writing() as connection:
+        connection.execute(settings.insert().values(key=key, value="false"))
+    for status in ("bypass", "Bypass", "BYPASS"):
+        ticked = {"user": user.id, "action": "status", "status": status}
+        answers = (
+            manager.post("/admin/users/add", {"name": f"free-{status}", "status": status}),
+            manager.post("/admin/users/bulk", ticked),
+            manager.post("/admin/groups/add", {"name": f"free-{status}", "status": status}),
+        )
+        assert [answer.status for answer in answers] == [400, 400, 400], status
+    with panel.writing() as connection:
+        connection.execute(settings.delete().where(settings.c.key == key))
+        assert user_by_id(connection, user.id).status == "active"
+
+
+def test_an_edited_user_of_any_depth_is_a_damaged_form(panel: PanelHost) -> None:
+    path = f"/admin/users/{panel.user('deep').id}/edit"
+    assert panel.browser().post(path, {"name": "deep", "shown": "[" * 20_000}).status == 400

@@ -19,8 +19,9 @@ def settings_of(visit: Visit, connection: sa.Connection) -> AccountSettings:
 
 
 def may_exempt(visit: Visit, connection: sa.Connection, status: str) -> None:
-    """Raises NotDone when a user manager may not put users in bypass."""
-    if status != "bypass" or visit.admin.role != Role.USER_MANAGER:
+    """Raises NotDone when a user manager may not put users in bypass. ``status``: as it
+    was typed."""
+    if status.strip().lower() != "bypass" or visit.admin.role != Role.USER_MANAGER:
         return
     if not settings_of(visit, connection).flag("user_managers_can_put_users_in_bypass"):
         raise NotDone(visit.gettext("the account's settings do not let user managers put users in bypass"))
