@@ -19,6 +19,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from authproxy.secondfactor.administrators import Administrator, normal_mail
 from authproxy.secondfactor.refusals import BadValue
+from authproxy.secondfactor.wording import said
 from authproxy.store.tables import administrators
 
 SHORTEST: Final = 12
@@ -75,11 +76,11 @@ def check_choice(password: str, admin: Administrator) -> None:
         raise BadValue(f"a password can't have more than {LONGEST} characters")
     small = _normal(password).lower()
     if not any(character.isalpha() for character in small):
-        raise BadValue("a password of digits and signs alone is guessed too soon; use words")
+        raise BadValue(said("a password of digits and signs alone is guessed too soon; use words"))
     if len(set(small)) < _FEWEST_CHARACTERS:
-        raise BadValue("this password has too few different characters")
+        raise BadValue(said("this password has too few different characters"))
     if _cores(small) & (_commonest() | _known_of(admin)):
-        raise BadValue("this password is among the first that somebody would try; take another")
+        raise BadValue(said("this password is among the first that somebody would try; take another"))
 
 
 def _known_of(admin: Administrator) -> frozenset[str]:

@@ -17,6 +17,7 @@ from authproxy.secondfactor.phones import PhoneRow
 from authproxy.secondfactor.refusals import BadValue, NotDone, NotFound
 from authproxy.secondfactor.security_keys import SecurityKey, user_owner
 from authproxy.secondfactor.users import User, find_user
+from authproxy.secondfactor.wording import said
 from authproxy.store.tables import phone_users, users
 
 ACTIVATION_SECONDS: Final = 3600
@@ -77,7 +78,7 @@ def add_own_phone(
     if len(own.phones) >= _MOST_PHONES:
         raise BadValue(f"there are {_MOST_PHONES} phones already: delete one first")
     if type_ == "landline" and not number.strip():
-        raise BadValue("a landline needs a number")
+        raise BadValue(said("a landline needs a number"))
     phone = phones.add_phone(connection, own.user, number, name, type_)
     _note(connection, own.user, who, "phone add", phone.id, {"name": phone.name, "type": phone.type})
     if phone.type == "landline":
@@ -89,7 +90,7 @@ def activate_anew(connection: sa.Connection, who: Who, phone_id: str, base_url: 
     """For a new phone with the old number, or an app that was installed anew. Raises NotFound, BadValue."""
     own, phone = _own_phone(connection, who, phone_id)
     if phone.type == "landline":
-        raise BadValue("a landline has no app to activate")
+        raise BadValue(said("a landline has no app to activate"))
     _note(connection, own.user, who, "phone activate", phone.id, {})
     return _activation(connection, own.user, phone, base_url)
 
@@ -142,7 +143,7 @@ def choose_default(connection: sa.Connection, who: Who, method: str) -> None:
 def _first(connection: sa.Connection, own: OwnDevices, phone_id: str) -> None:
     ids = [phone.id for phone in own.phones]
     if phone_id not in ids:
-        raise NotFound("that phone is none of yours")
+        raise NotFound(said("that phone is none of yours"))
     ids.sort(key=lambda each: each != phone_id)
     for position, each in enumerate(ids, start=1):
         mine = sa.and_(phone_users.c.user_id == own.user.id, phone_users.c.phone_id == each)
@@ -153,14 +154,14 @@ def _own_phone(connection: sa.Connection, who: Who, phone_id: str) -> tuple[OwnD
     own = own_devices(connection, who.user_id)
     found = next((phone for phone in own.phones if phone.id == phone_id), None)
     if found is None:
-        raise NotFound("that phone is none of yours")
+        raise NotFound(said("that phone is none of yours"))
     return own, found
 
 
 def _keep_one(own: OwnDevices) -> None:
     if own.ways_in <= 1:
         raise LastDevice(
-            "this is your last device: add another one first, or ask your help desk for a bypass code"
+            said("this is your last device: add another one first, or ask your help desk for a bypass code")
         )
 
 

@@ -60,11 +60,13 @@ async def change_password(visit: Visit) -> Response:
     password = visit.form.raw("password")
     try:
         if password != visit.form.raw("again"):
-            raise BadValue("the two passwords are not the same")
+            raise BadValue(visit.gettext("the two passwords are not the same"))
         admin_passwords.check_choice(password, visit.admin)
     except BadValue as error:
         shortest = admin_passwords.SHORTEST
-        return visit.render("admin/account/password.html", 400, problem=str(error), shortest=shortest)
+        return visit.render(
+            "admin/account/password.html", 400, problem=visit.gettext(str(error)), shortest=shortest
+        )
     hashed = await visit.rooms.office.aside(lambda: admin_passwords.hashed(password))
     session, place = session_of(visit), place_of(visit)
     await visit.change(lambda c: admin_account.change_password(c, visit.admin, hashed, session, place))

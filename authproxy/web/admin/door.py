@@ -54,9 +54,9 @@ class Door:
                 await touch(visit, standing)
             return self._stopped(visit, standing, arrival) or await self.page.answer(visit)
         except NotFound as error:
-            return _problem(visit, 404, visit.gettext("There is no such page or thing"), str(error))
+            return _problem(visit, 404, visit.gettext("There is no such page or thing"), visit.gettext(str(error)))
         except NotDone as error:
-            return _problem(visit, 400, visit.gettext("That was not done"), str(error))
+            return _problem(visit, 400, visit.gettext("That was not done"), visit.gettext(str(error)))
         except (StoreUnavailable, SecretError) as error:
             _log.error("{path}: {problem}", path=self.page.path, problem=str(error))
             return _problem(visit, 503, visit.gettext("The service can't do this right now"), "")

@@ -52,7 +52,7 @@ async def _finish(visit: Visit, enrolls: Enrolls, unproved: str) -> Response:
     try:
         check_password(visit, link, password)
     except BadValue as error:
-        return await _page(visit, link, 400, str(error))
+        return await _page(visit, link, 400, visit.gettext(str(error)))
     hashed = await visit.rooms.office.aside(lambda: admin_passwords.hashed(password))
     seeds, token, place = visit.rooms.seeds, visit.path["token"], place_of(visit)
     done = await visit.change(lambda c: admin_activation.finish(c, seeds, token, hashed, enrolls, place))
@@ -64,7 +64,7 @@ async def _finish(visit: Visit, enrolls: Enrolls, unproved: str) -> Response:
 def check_password(visit: Visit, link: Link, password: str) -> None:
     """Raises BadValue."""
     if password != visit.form.raw("again"):
-        raise BadValue("the two passwords are not the same")
+        raise BadValue(visit.gettext("the two passwords are not the same"))
     admin_passwords.check_choice(password, link.admin)
 
 

@@ -50,9 +50,9 @@ class PortalDoor:
                 self.rates.give_back(bucket(visit.address))
             return self._stopped(visit, arrival) or await self.answer(visit)
         except NotFound as error:
-            return _problem(visit, 404, visit.gettext("There is no such page or thing"), str(error))
+            return _problem(visit, 404, visit.gettext("There is no such page or thing"), visit.gettext(str(error)))
         except NotDone as error:
-            return _problem(visit, 400, visit.gettext("That was not done"), str(error))
+            return _problem(visit, 400, visit.gettext("That was not done"), visit.gettext(str(error)))
         except (StoreUnavailable, SecretError) as error:
             _log.error("portal: {problem}", problem=str(error))
             return _problem(visit, 503, visit.gettext("The service can't do this right now"), "")
