@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.defer import TimeoutError as DeferredTimeout
-from twisted.internet.error import ConnectError, ConnectionRefusedError, DNSLookupError, TimeoutError
+from twisted.internet.error import (
+    ConnectError,
+    ConnectingCancelledError,
+    ConnectionRefusedError,
+    DNSLookupError,
+    TimeoutError,
+)
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -25,7 +31,7 @@ def explain(failure: Failure, host: str, patience: float) -> ConnectionFailed:
     if isinstance(error, ConnectionFailed):
         text = str(error)
         return ConnectionFailed(text if text.startswith(host) else f"{host}: {text}")
-    if isinstance(error, (TimeoutError, DeferredTimeout, CancelledError)):
+    if isinstance(error, (TimeoutError, DeferredTimeout, CancelledError, ConnectingCancelledError)):
         return ConnectionFailed(f"{host}: no connection within {patience:g} seconds")
     if isinstance(error, ConnectionRefusedError):
         return ConnectionFailed(f"{host}: connection refused; is the directory running, is the port right?")

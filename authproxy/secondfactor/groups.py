@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,12 @@ def some_groups(connection: sa.Connection, ids: Sequence[str]) -> list[Group]:
         rows = connection.execute(_ROW.where(groups.c.id.in_(some)).order_by(groups.c.name))
         found += [Group(*row) for row in rows]
     return found
+
+
+def statuses_of(connection: sa.Connection, names: Iterable[str]) -> set[str]:
+    """Of the groups that there are of these names."""
+    found = connection.execute(sa.select(groups.c.status).where(groups.c.name.in_(list(names))))
+    return set(found.scalars())
 
 
 def find_group(connection: sa.Connection, name: str) -> Group:

@@ -195,9 +195,16 @@ def test_user_managers_put_nobody_in_bypass_unless_the_settings_let_them(panel: 
             manager.post("/admin/groups/add", {"name": f"free-{status}", "status": status}),
         )
         assert [answer.status for answer in answers] == [400, 400, 400], status
+    assert panel.browser().post("/admin/groups/add", {"name": "exempt", "status": "bypass"}).status == 303
+    joins = (
+        manager.post("/admin/users/bulk", {"user": user.id, "action": "join", "group": "exempt"}),
+        manager.post("/admin/users/import", files={"file": b"username,groups\nsmuggled,exempt\n"}),
+    )
+    assert [answer.status for answer in joins] == [400, 400]
     with panel.writing() as connection:
         connection.execute(settings.delete().where(settings.c.key == key))
-        assert user_by_id(connection, user.id).status == "active"
+        after = user_by_id(connection, user.id)
+        assert (after.status, after.groups) == ("active", ())
 
 
 def test_an_edited_user_of_any_depth_is_a_damaged_form(panel: PanelHost) -> None:

@@ -24,6 +24,7 @@ from tests.sync.desk import Desk, numbers
 
 USERS = 700  # more than a page has, and than slapd gives to everybody
 EVERYBODY = USERS + 2
+WRITTEN = 100  # two steps of the people who are read
 
 
 @pytest.fixture
@@ -110,9 +111,9 @@ def test_a_process_that_ends_stops_between_two_steps_and_goes_on_the_next_time(d
     desk.is_halted = is_halted
     run = desk.sync()
     assert (run.status, run.problem) == ("failed", "interrupted: the process ends")
-    assert len(desk.names()) == 200
+    assert len(desk.names()) == WRITTEN
     desk.is_halted = lambda: False
-    assert numbers(desk.sync()) == {"read": EVERYBODY, "added": EVERYBODY - 200, "unchanged": 200}
+    assert numbers(desk.sync()) == {"read": EVERYBODY, "added": EVERYBODY - WRITTEN, "unchanged": WRITTEN}
 
 
 def test_only_one_sync_of_a_directory_runs(desk: Desk, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ CLEAR = "passcodes and keys cross the network in clear"
 REST = "[duo_only_client]\n[radius_server_duo_only]\nradius_ip_1=192.0.2.1\nradius_secret_1=s3cret\n"
 
 
-def problems(section: str, service: str = "base_url=https://mfa.example\n") -> list[str]:
+def problems(section: str, service: str = "base_url=https://mfa.example:8443\n") -> list[str]:
     """Severity, key and message of each."""
     document = ini.parse(f"[service]\n{service}[telephony]\n{section}{REST}", "f")
     return [f"{each.severity} {each.key}: {each.message}" for each in check(document).problems]

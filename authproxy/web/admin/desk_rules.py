@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import sqlalchemy as sa
 
 from authproxy.secondfactor.account_settings import AccountSettings, Defaults, read_settings
+from authproxy.secondfactor.groups import statuses_of
 from authproxy.secondfactor.refusals import NotDone
 from authproxy.secondfactor.roles import Permission, Role
 from authproxy.web.admin.visit import Visit
@@ -25,6 +27,12 @@ def may_exempt(visit: Visit, connection: sa.Connection, status: str) -> None:
         return
     if not settings_of(visit, connection).flag("user_managers_can_put_users_in_bypass"):
         raise NotDone(visit.gettext("the account's settings do not let user managers put users in bypass"))
+
+
+def may_join(visit: Visit, connection: sa.Connection, names: Iterable[str]) -> None:
+    """The same for groups that users are put in: who is in one that is in bypass, is so too."""
+    if visit.admin.role == Role.USER_MANAGER and "bypass" in statuses_of(connection, names):
+        may_exempt(visit, connection, "bypass")
 
 
 def may_give_code(visit: Visit, connection: sa.Connection, seconds: int) -> None:

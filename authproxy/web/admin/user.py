@@ -25,7 +25,7 @@ from authproxy.secondfactor.tokens import assign_token, find_token
 from authproxy.secondfactor.user_card import ChangedMeanwhile, UserCard, card_of, save_card
 from authproxy.secondfactor.user_logins import BriefLogin, last_logins
 from authproxy.secondfactor.users import STATUSES, User, delete_user, unlock_user, user_by_id
-from authproxy.web.admin.desk_rules import may_exempt, may_give_code, may_invite
+from authproxy.web.admin.desk_rules import may_exempt, may_give_code, may_invite, may_join
 from authproxy.web.admin.page import Page
 from authproxy.web.admin.visit import Visit
 
@@ -121,6 +121,7 @@ async def edit(visit: Visit) -> Response:
         user = user_by_id(connection, user_id)
         if wanted.status != user.status:
             may_exempt(visit, connection, wanted.status)
+        may_join(visit, connection, set(wanted.groups) - set(user.groups))
         return save_card(connection, user, shown, wanted, mode, visit.actor, visit.address)
 
     try:

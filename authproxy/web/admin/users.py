@@ -19,7 +19,7 @@ from authproxy.secondfactor.rows import BadRow, read_csv
 from authproxy.secondfactor.user_card import card_of
 from authproxy.secondfactor.user_search import LOCKED_OUT, UserFilter, search_users
 from authproxy.secondfactor.users import STATUSES, User, add_user, change_user, delete_user, user_by_id
-from authproxy.web.admin.desk_rules import may_exempt
+from authproxy.web.admin.desk_rules import may_exempt, may_join
 from authproxy.web.admin.export import Row, exported, of_list
 from authproxy.web.admin.lists import export_path, pager, window_of
 from authproxy.web.admin.page import Page
@@ -138,6 +138,7 @@ async def import_(visit: Visit) -> Response:
         bad = [*unreadable, *wrong, *bulk_enrollment.obstacles(connection, new, mode)]
         if any(row.status == "bypass" for row in new):
             may_exempt(visit, connection, "bypass")
+        may_join(visit, connection, {name for row in new for name in row.groups})
         ids: list[str] = []
         if not bad:
             ids = bulk_enrollment.import_people(connection, new, mode)
@@ -182,6 +183,8 @@ async def bulk(visit: Visit) -> Response:
         group = _group(visit, connection, action)
         if action == "status":
             may_exempt(visit, connection, visit.form.get("status"))
+        if action == "join" and group is not None:
+            may_join(visit, connection, [group.name])
         return sum(_one(visit, connection, user_by_id(connection, user_id), action, group) for user_id in ticked)
 
     count = await visit.change(change)
