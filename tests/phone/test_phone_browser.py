@@ -145,6 +145,41 @@ def test_two_accounts_live_on_one_device_and_each_answers_for_itself(host: Phone
     assert chromium.run(work) == ("Access-Accept", "Access-Reject")
 
 
+_FIRST_LOOK_IS_LATE = """
+const real = window.fetch;
+let isFirst = true;
+window.fetch = async (url, ...rest) => {
+  const answer = await real(url, ...rest);
+  if (!String(url).endsWith("/pushes") || !isFirst) return answer;
+  isFirst = false;
+  await new Promise((go) => window.addEventListener("late", go));
+  return answer;
+};
+"""
+
+
+def test_an_answer_that_was_overtaken_takes_no_request_away(host: PhoneHost, chromium: Chromium) -> None:
+    def work() -> str:
+        context = chromium.device()
+        try:
+            page = context.new_page()
+            page.goto(host.link("otto"))
+            page.locator(".account").wait_for()
+            page.add_init_script(_FIRST_LOOK_IS_LATE)
+            page.reload()
+            page.locator(".line.open").wait_for()
+            with host.login("otto") as replies:
+                page.locator(".request").wait_for()
+                page.evaluate("window.dispatchEvent(new Event('late'))")
+                page.wait_for_timeout(500)
+                click(page, "Approve")
+            return replies[0].code
+        finally:
+            context.close()
+
+    assert chromium.run(work) == "Access-Accept"
+
+
 def test_the_passcode_shown_lets_its_user_in_once(host: PhoneHost, chromium: Chromium) -> None:
     def work() -> str:
         with opened(chromium, host.link("petra")) as page:

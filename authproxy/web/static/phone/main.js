@@ -15,11 +15,17 @@ const adding = new Adding(place("add"), added);
 const notices = new Notices(place("settings"), accounts);
 let listening = new AbortController();
 
+const newest = new Map(); // by serial: which look was the last whose answer was shown
+let looks = 0;
+
 async function look(serial) {
+  const mine = ++looks;
   const account = (await accounts()).find((each) => each.serial === serial);
   if (!account) return;
   try {
     const view = await ask(account, "pushes");
+    if (mine < (newest.get(serial) ?? 0)) return; // overtaken by a later one: what it says is no more so
+    newest.set(serial, mine);
     requests.show(account, view.pushes);
     shown.refuse(serial, "");
     if (String(view.usernames) !== String(account.usernames) || view.label !== account.label) {
