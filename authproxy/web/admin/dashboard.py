@@ -13,17 +13,13 @@ from authproxy.secondfactor.roles import Permission
 from authproxy.web.admin.administrators import is_lonely
 from authproxy.web.admin.page import Entry, Page
 from authproxy.web.admin.visit import Visit
+from authproxy.web.pages.catalogue import _
 from authproxy.web.pages.plots import Plot, Series, level_bars, lines, stacked_bars
 
 _MOST_FACTORS: Final = 5
 _MOST_FAILURES: Final = 8
 _DEFAULT: Final = "day"
 _RESULTS: Final = ("accept", "reject", "challenge")
-
-
-def _(text: str) -> str:
-    """Marks a text for the catalogue."""
-    return text
 
 
 _WORDS: Final = {"accept": _("accepted"), "reject": _("rejected"), "challenge": _("challenged")}

@@ -6,14 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from authproxy.secondfactor.roles import Permission
+from authproxy.web.pages.catalogue import _
 
 if TYPE_CHECKING:
     from authproxy.web.admin.visit import Visit
-
-
-def _(text: str) -> str:
-    """Marks a text for the catalogue."""
-    return text
 
 
 @dataclass(frozen=True, slots=True)

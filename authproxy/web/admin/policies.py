@@ -22,15 +22,11 @@ from authproxy.secondfactor.users import find_user
 from authproxy.web.admin.controls import Control, control, given
 from authproxy.web.admin.page import Page
 from authproxy.web.admin.visit import Visit
+from authproxy.web.pages.catalogue import _
 from authproxy.web.pages.form import Form
 
 HOME: Final = "/admin/policies"
 _GROUPS_SHOWN: Final = Window(500)
-
-
-def _(text: str) -> str:
-    """Marks a text for the catalogue."""
-    return text
 
 
 _NAMED: Final = {

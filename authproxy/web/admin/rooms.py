@@ -18,6 +18,7 @@ from authproxy.secondfactor.seeds import SeedBox
 from authproxy.secondfactor.status import Report
 from authproxy.secondfactor.sync_desk import SyncDesk
 from authproxy.secondfactor.webauthn import Ceremonies
+from authproxy.web.pages.catalogue import _
 from authproxy.web.rates import Rates
 
 
@@ -27,11 +28,6 @@ def nothing_known() -> Report:
 
 
 _NO_PRICES = Prices()
-
-
-def _(text: str) -> str:
-    """Marks a text for the catalogue."""
-    return text
 
 
 PRIMARY_ONLY: Final = _(

@@ -16,6 +16,11 @@ ENGLISH: Final = "en"
 _MOST_ASKED = 20
 
 
+def _(text: str) -> str:
+    """Marks a text that is translated where it is shown."""
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """The texts of one language. What is not translated stays English."""
