@@ -152,7 +152,7 @@ window.fetch = async (url, ...rest) => {
   const answer = await real(url, ...rest);
   if (!String(url).endsWith("/pushes") || !isFirst) return answer;
   isFirst = false;
-  await new Promise((go) => window.addEventListener("late", go));
+  await new Promise((go) => { window.lateGoes = go; });
   return answer;
 };
 """
@@ -167,10 +167,11 @@ def test_an_answer_that_was_overtaken_takes_no_request_away(host: PhoneHost, chr
             page.locator(".account").wait_for()
             page.add_init_script(_FIRST_LOOK_IS_LATE)
             page.reload()
-            page.locator(".line.open").wait_for()
+            # Not before: or the login's event would be the first look.
+            host.wait_for(lambda: page.evaluate("Boolean(window.lateGoes)"))
             with host.login("otto") as replies:
                 page.locator(".request").wait_for()
-                page.evaluate("window.dispatchEvent(new Event('late'))")
+                page.evaluate("window.lateGoes()")
                 page.wait_for_timeout(500)
                 click(page, "Approve")
             return replies[0].code
@@ -240,7 +241,7 @@ def test_a_test_request_comes_and_an_account_can_be_removed(host: PhoneHost, chr
         with opened(chromium, host.link("tess")) as page:
             page.get_by_text("More", exact=True).click()
             click(page, "Send a test request")
-            page.get_by_text("Test request").wait_for()
+            page.get_by_role("heading", name="Test request").wait_for()
             click(page, "Approve")
             click(page, "Close")
             page.on("dialog", lambda dialog: dialog.accept())
@@ -306,9 +307,9 @@ def test_the_service_worker_serves_the_app_without_a_network_and_shows_what_is_a
                 lambda event: registrations.extend(each["registrationId"] for each in event["registrations"]),
             )
             tell.send("ServiceWorker.enable")
-            page.wait_for_timeout(200)
             with host.login("sven"):
                 page.locator(".request").wait_for()
+                assert host.wait_for(lambda: page.evaluate("1") and registrations)
                 push = page.locator(".request").get_attribute("data-push")
                 tell.send(
                     "ServiceWorker.deliverPushMessage",
