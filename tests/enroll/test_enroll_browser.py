@@ -10,10 +10,9 @@ from playwright.sync_api import Page
 
 from tests.enroll.portal import Site
 from tests.peers.zbar import read_qr
-from tests.phone.chromium import Chromium
+from tests.phone.chromium import Chromium, width_of
 
 pytestmark = pytest.mark.peer("chromium")
-WIDTH = "document.documentElement.scrollWidth"
 
 
 @contextmanager
@@ -41,6 +40,11 @@ def begin(page: Page) -> None:
     heading(page, "Scan this with your phone")
 
 
+def waits(page: Page) -> None:
+    """Until its script says that it waits for the phone."""
+    page.get_by_role("status").filter(has_text="Waiting for your phone…").wait_for()
+
+
 def scanned(page: Page) -> str:
     picture = page.get_by_role("img", name="QR code that sets up a phone for")
     return read_qr(picture.screenshot())
@@ -55,7 +59,7 @@ def test_the_code_is_scanned_and_the_page_sees_the_phone_answer(
     def work() -> str:
         with opened(chromium, url, scheme=scheme, width=1280, height=900) as page:
             begin(page)
-            page.get_by_text("Waiting for your phone…").wait_for()
+            waits(page)
             site.activate(scanned(page))
             heading(page, "Your phone is ready")
             page.reload()
@@ -107,16 +111,16 @@ def test_nothing_is_wider_than_a_small_screen(site: Site, chromium: Chromium, sc
 
     def work() -> list[int]:
         with opened(chromium, url, scheme=scheme, width=320, height=568) as page:
-            widths = [page.evaluate(WIDTH)]
+            widths = [width_of(page)]
             begin(page)
-            widths.append(page.evaluate(WIDTH))
+            widths.append(width_of(page))
             page.goto(f"{url}?app=authenticator")
-            widths.append(page.evaluate(WIDTH))
+            widths.append(width_of(page))
             scanned(page)
             page.goto(f"{url}")
             site.activate(scanned(page))
             heading(page, "Your phone is ready")
-            return [*widths, page.evaluate(WIDTH)]
+            return [*widths, width_of(page)]
 
     assert chromium.run(work) == [320] * 4
 
@@ -138,7 +142,7 @@ def test_by_keyboard_alone_and_read_aloud(site: Site, chromium: Chromium) -> Non
             focus(page, "Begin")
             page.keyboard.press("Enter")
             heading(page, "Scan this with your phone")
-            page.get_by_role("status").filter(has_text="Waiting for your phone…").wait_for()  # its script says it
+            waits(page)
             assert not page.get_by_text("I have done this").is_visible()  # it looks by itself
             focus(page, "Set up this device")
 

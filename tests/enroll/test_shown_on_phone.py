@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.enroll.portal import Site
-from tests.phone.chromium import Chromium
+from tests.phone.chromium import Chromium, width_of
 
 pytestmark = pytest.mark.peer("chromium")
 INFO = "from=login%20portal&domain=example.com&note=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E"
@@ -33,7 +33,7 @@ def test_an_applications_words_are_text(site: Site, chromium: Chromium) -> None:
             card = page.locator(".request")
             card.wait_for()
             text, foreign = card.inner_text(), card.locator("img, b, i").count()
-            assert page.evaluate("document.documentElement.scrollWidth") == 320
+            assert width_of(page) == 320
             page.get_by_role("button", name="Deny", exact=True).click()
             card.get_by_text("Nobody was signed in.").wait_for()
             return text, foreign

@@ -22,6 +22,7 @@ def _source() -> str:
 def violations(page: Page, *rules: str) -> list[str]:
     """One line per rule that the page as it is shown now breaks. ``rules``: those to look at; every one if none is
     named. In the browser's thread."""
+    page.wait_for_load_state()  # without its styles, or half of it, it breaks others
     page.evaluate(_source())
     found: list[Any] = page.evaluate(_RUN, list(rules) or None)
     return [str(each) for each in found]

@@ -9,9 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 T = TypeVar("T")
+PATIENCE = 60_000  # milliseconds, until what is waited for must be there: a busy machine is no fault of the page
+expect.set_options(timeout=PATIENCE)
 _FLAGS = ["--no-sandbox", "--ignore-certificate-errors", "--disable-dev-shm-usage"]
 
 
@@ -24,6 +26,12 @@ def require_chromium() -> str:
     if os.environ.get("CI") == "true":
         pytest.fail(message)
     pytest.skip(message)
+
+
+def width_of(page: Page) -> int:
+    """Of the whole page in CSS pixels, once its styles are there. In the browser's thread."""
+    page.wait_for_load_state()
+    return int(page.evaluate("document.documentElement.scrollWidth"))
 
 
 class Chromium:
@@ -44,7 +52,7 @@ class Chromium:
 
     def run(self, work: Callable[[], T]) -> T:
         """In the browser's thread."""
-        return self._thread.submit(work).result(120)
+        return self._thread.submit(work).result(300)
 
     def device(
         self, scheme: str = "light", width: int = 390, height: int = 844, locale: str = "en-US"
@@ -57,7 +65,7 @@ class Chromium:
             locale=locale,
             permissions=["notifications"],
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE)
         return context
 
     def stop(self) -> None:

@@ -44,6 +44,7 @@ base_url=https://localhost:{port}
 ssl_cert_path={pem}
 ssl_key_path={pem}
 push_limit=0
+request_rate=0
 push_seconds={push_seconds}
 {service}
 
