@@ -17,6 +17,7 @@ from authproxy.model import (
     Ask,
     AuthRequest,
     Choice,
+    Entry,
     Factor,
     Identity,
     JsonValue,
@@ -132,7 +133,7 @@ class LocalSecondFactor:
             return await self._prompt(login, admission, name)
         choice = Choice(typed.factor, typed.number) if isinstance(typed, Picked) else typed
         message = refusal_message(login.ask, choice, self._lines)
-        known = await self._look(admission, name, message)
+        known = await self._look(admission, name, message, login.ask.entry)
         if not isinstance(known, Known):
             return known
         factors = allowed_factors(known.policy, login.ask.factors)
@@ -146,14 +147,19 @@ class LocalSecondFactor:
     def _admission(self, client_ip: str | None) -> Admission:
         return Admission(self._book, self._application, None, client_ip or "")
 
-    def _look(self, admission: Admission, name: str, message: str) -> Deferred[Known | Allowed | Refused]:
+    def _look(
+        self, admission: Admission, name: str, message: str, entry: Entry | None = None
+    ) -> Deferred[Known | Allowed | Refused]:
+        """``entry``: where a verdict that is reached here and now is recorded, in the same transaction."""
         now = self._now()
 
         def job(connection: Connection) -> Known | Allowed | Refused:
             standing = admission.judge(connection, name, now, message)
-            if not isinstance(standing, Account):
-                return standing
-            return load_known(connection, standing, now, self._lines)
+            if isinstance(standing, Account):
+                return load_known(connection, standing, now, self._lines)
+            if entry is not None:
+                entry.write(connection, standing)
+            return standing
 
         return self._writer.run(job)
 

@@ -1,4 +1,4 @@
-"""A passcode's verdict and the login's record: on disk together, or not at all."""
+"""A verdict that is reached in the store and the login's record: on disk together, or not at all."""
 
 from __future__ import annotations
 
@@ -88,6 +88,26 @@ async def test_a_wrong_passcode_is_recorded_with_the_strike_it_counts_as(site: S
     assert site.service.writer.commits == 1
     assert [login.reason for login in site.journal()] == ["wrong passcode"]
     assert site.service.value("SELECT failures FROM users") == 1
+
+
+@pytest.mark.parametrize(("status", "result"), [("bypass", "accept"), ("disabled", "reject")])
+@pytest_twisted.ensureDeferred
+async def test_a_login_that_the_users_status_decides_is_recorded_in_the_same_commit(
+    site: Site, status: str, result: str
+) -> None:
+    site.service.change(f"UPDATE users SET status = '{status}'")
+    await site.login("push")
+    assert site.service.writer.commits == 1
+    assert site.journal() == site.announced
+    assert [login.result for login in site.announced] == [result]
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_is_let_through_by_status_is_refused_when_that_can_not_be_recorded(site: Site) -> None:
+    site.service.change("UPDATE users SET status = 'bypass'")
+    site.service.change("ALTER TABLE logins RENAME TO elsewhere")
+    assert isinstance(await site.login("push"), Reject)
+    assert site.service.value("SELECT last_login FROM users") is None
 
 
 @pytest_twisted.ensureDeferred
