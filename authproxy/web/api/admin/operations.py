@@ -12,15 +12,17 @@ from starlette.exceptions import HTTPException
 from authproxy.web.api.admin import (
     administrators,
     bypass_codes,
+    change_log,
     enrollment,
     groups,
     info,
     integrations,
-    logs,
+    login_log,
     others,
     phones,
     policies,
     settings,
+    telephony_log,
     tokens,
     users,
     webauthn,
@@ -29,7 +31,7 @@ from authproxy.web.api.admin.operation import Operation
 
 NOUNS: Final = (
     users, enrollment, phones, tokens, groups, bypass_codes, webauthn, integrations, administrators, settings,
-    policies, info, logs, others,
+    policies, info, login_log, change_log, telephony_log, others,
 )  # fmt: skip
 OPERATIONS: Final[tuple[Operation, ...]] = tuple(chain.from_iterable(noun.OPERATIONS for noun in NOUNS))
 _NOT_FOUND, _WRONG_METHOD = 404, 405

@@ -21,6 +21,10 @@ def _none(connection: sa.Connection, asked: Asked) -> JsonValue:
     raise NotFound("there is no such thing")
 
 
+def _no_rows(connection: sa.Connection, asked: Asked) -> JsonValue:
+    return []
+
+
 def _events(connection: sa.Connection, asked: Asked) -> JsonValue:
     return {"events": [], "metadata": {"next_offset": None, "total_objects": 0}}
 
@@ -40,6 +44,7 @@ OPERATIONS = (
     *(operation for noun in _NOUNS for operation in _of(noun)),
     _admins("GET", "/v1/administrative_units", _list, "Always empty", "admin_id group_id integration_key",
             many(FREE), is_list=True),
+    _log("GET", "/v1/logs/offline_enrollment", _no_rows, "Always empty", "mintime:integer", many(FREE)),
     _log("GET", "/v1/trust_monitor/events", _events, "Always empty", "mintime:integer maxtime:integer type",
          record(events=many(FREE), metadata=record(next_offset=maybe(WHOLE), total_objects=WHOLE))),
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from authproxy.model import JsonValue
 from authproxy.secondfactor.listing import Cursor, Total
 from authproxy.web.api.admin.operation import Asked
+from authproxy.web.api.admin.shapes import TEXT, WHOLE, Schema, maybe, record
 from authproxy.web.api.envelope import INVALID_PARAMETERS, Refusal
 
 MOST: Final = 1000
@@ -22,6 +23,12 @@ _LAST_MS: Final = 10**14
 _LAST: Final = 10**11
 _ROW: Final = re.compile(r"id([0-9]{1,18})")
 _MILLI: Final = 1000
+
+SPAN: Final = "mintime:integer! maxtime:integer! limit:integer sort next_offset:list"
+"""The parameters that say so."""
+ITEMS_METADATA: Final[Schema] = record(next_offset=maybe(TEXT), total_objects=record(value=WHOLE, relation=TEXT))
+NOWHERE: Final[Mapping[str, JsonValue]] = {"city": None, "state": None, "country": None}
+"""What a log says of a place that is not known."""
 
 FindsPlace = Callable[[sa.Connection, int], Cursor | None]
 
