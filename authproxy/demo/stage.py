@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from authproxy.store.journal import find_logins
 
 Show = Callable[[str], None]
 OWNER = "owner@example.test"
+_TRIES = 50
 
 HOW_TO_READ = """
 Each login below shows what the VPN appliance sends, | what the user gets to see, -> the answer, and the steps
@@ -90,6 +92,11 @@ def _run(shell: Shell, *words: str) -> Deferred[dict[str, object]]:
 def _approve_pending(shell: Shell) -> Deferred[object]:
     def approve() -> object:
         pending = shell.run("push", "list")["pushes"]
+        for _ in range(_TRIES):
+            if pending:
+                break
+            time.sleep(0.1)  # on a busy machine the login may not have come that far; this is a thread of its own
+            pending = shell.ask("push", "list")["pushes"]
         assert isinstance(pending, list)
         return shell.run("push", "approve", str(pending[0]["id"]))
 

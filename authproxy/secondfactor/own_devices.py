@@ -14,6 +14,7 @@ from authproxy.secondfactor.activations import NewActivation
 from authproxy.secondfactor.audit import note
 from authproxy.secondfactor.devices import DeviceRow
 from authproxy.secondfactor.phones import PhoneRow
+from authproxy.secondfactor.pipush_enrollment import NewPipush, enroll_pipush
 from authproxy.secondfactor.refusals import BadValue, NotDone, NotFound
 from authproxy.secondfactor.security_keys import SecurityKey, user_owner
 from authproxy.secondfactor.users import User, find_user
@@ -86,12 +87,17 @@ def add_own_phone(
     return phone, _activation(connection, own.user, phone, base_url)
 
 
-def activate_anew(connection: sa.Connection, who: Who, phone_id: str, base_url: str) -> NewActivation:
-    """For a new phone with the old number, or an app that was installed anew. Raises NotFound, BadValue."""
+def activate_anew(
+    connection: sa.Connection, who: Who, phone_id: str, base_url: str, *, is_authenticator: bool = False
+) -> NewActivation | NewPipush:
+    """For a new phone with the old number, or an app that was installed anew. ``is_authenticator``: the app is the
+    privacyIDEA Authenticator. Raises NotFound, BadValue."""
     own, phone = _own_phone(connection, who, phone_id)
     if phone.type == "landline":
         raise BadValue(said("a landline has no app to activate"))
     _note(connection, own.user, who, "phone activate", phone.id, {})
+    if is_authenticator:
+        return enroll_pipush(connection, own.user, phone.id, base_url, ACTIVATION_SECONDS)
     return _activation(connection, own.user, phone, base_url)
 
 
@@ -125,6 +131,21 @@ def delete_own_key(connection: sa.Connection, who: Who, key_id: str) -> None:
     security_keys.delete_key(connection, owner, key, _actor(own.user), who.address)
 
 
+def rename_own_app(connection: sa.Connection, who: Who, device_id: str, name: str) -> None:
+    """An authenticator app. Raises NotFound, BadValue."""
+    own, app = _own_app(connection, who, device_id)
+    devices.rename_device(connection, app, name)
+    _note(connection, own.user, who, "device rename", app.id, {"name": name.strip()}, {"name": app.name})
+
+
+def delete_own_app(connection: sa.Connection, who: Who, device_id: str) -> None:
+    """Its codes are refused from now on. Raises NotFound, LastDevice."""
+    own, app = _own_app(connection, who, device_id)
+    _keep_one(own)
+    devices.delete_device(connection, app)
+    _note(connection, own.user, who, "device delete", app.id, {"name": app.name})
+
+
 def choose_default(connection: sa.Connection, who: Who, method: str) -> None:
     """``push:DP...``, ``phone:DP...``, ``sms:DP...``, or empty. The phone becomes the first of the user's, so that
     appliances, which know no method but ``auto``, ask it too. Raises NotFound, BadValue."""
@@ -155,6 +176,16 @@ def _own_phone(connection: sa.Connection, who: Who, phone_id: str) -> tuple[OwnD
     found = next((phone for phone in own.phones if phone.id == phone_id), None)
     if found is None:
         raise NotFound(said("that phone is none of yours"))
+    return own, found
+
+
+def _own_app(connection: sa.Connection, who: Who, device_id: str) -> tuple[OwnDevices, DeviceRow]:
+    """Hardware tokens are the account's: they are given and taken by administrators."""
+    own = own_devices(connection, who.user_id)
+    apps = [device for device in own.generators if device.origin == "software"]
+    found = next((app for app in apps if app.id == device_id), None)
+    if found is None:
+        raise NotFound(said("that device is none of yours"))
     return own, found
 
 

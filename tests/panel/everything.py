@@ -81,9 +81,9 @@ def fill(panel: PanelHost, text: str) -> dict[str, str]:
             _mark(connection, tables.metadata.tables[name], columns, text)
         connection.execute(tables.aliases.update().values(name=text + "a").where(tables.aliases.c.name == "alias"))
     return {
-        "user": user.id, "group": "DGMARK", "phone": phone.id, "token": "DHMARK", "code": "DBMARK", "key": key.id,
-        "login": "MARKMARKMA", "application": application, "message": "DMMARK", "directory": "DDMARK",
-        "policy": "POMARK", "admin": panel.admins[Role.HELP_DESK].id, "form": "csv",
+        "user": user.id, "group": "DGMARK", "phone": phone.id, "token": "DHMARK", "device": "DHMARK",
+        "code": "DBMARK", "key": key.id, "login": "MARKMARKMA", "application": application, "message": "DMMARK",
+        "directory": "DDMARK", "policy": "POMARK", "admin": panel.admins[Role.HELP_DESK].id, "form": "csv",
     }  # fmt: skip
 
 

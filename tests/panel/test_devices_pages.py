@@ -218,10 +218,17 @@ def test_a_token_is_assigned_to_several_and_taken_away(panel: PanelHost) -> None
     assert "token2" in browser.submit(f"/admin/tokens/{token}/assign", {"name": "token2"}).text
     assert browser.post(f"/admin/tokens/{token}/assign", {"name": "token2"}).status == 400
     assert browser.post(f"/admin/tokens/{token}/assign", {"name": "stranger"}).status == 404
-    assert browser.post(f"/admin/tokens/{token}/unassign", {"user": one.id}).status == 303
+    taken = f"/admin/users/{one.id}/devices/{token}/lost"
+    assert "Taken away" in browser.submit(taken, {"then": "nothing"}).text
+    assert browser.get(taken).status == 404
+    assert panel.last_change("token unassign").object == "token1"
     assert browser.post(f"/admin/users/{one.id}/tokens", {"serial": "T-1001"}).status == 303
     assert "T-1001" in browser.get(f"/admin/users/{two.id}").text
     assert browser.post(f"/admin/users/{one.id}/tokens", {"serial": "T-none"}).status == 404
+    phone_of(panel, one, "+15555550171")
+    answer = browser.post(f"/admin/tokens/{token}/delete")
+    assert (answer.status, "it is the last device of token2" in answer.text) == (400, True)
+    phone_of(panel, two, "+15555550172")
     assert "Deleted" in browser.submit(f"/admin/tokens/{token}/delete").text
     assert panel.last_change("token delete").detail["before"]["users"] == ["token1", "token2"]  # type: ignore[index, call-overload]
     assert "T-1001" not in browser.get(f"/admin/users/{two.id}").text
@@ -260,15 +267,56 @@ def test_security_keys_and_authenticator_apps_are_deleted(panel: PanelHost) -> N
     page = browser.get(f"/admin/users/{user.id}")
     assert "blue key" in page.text
     assert "my app" in page.text
-    assert f"/admin/users/{user.id}/keys/{key.id}/delete" in browser.get("/admin/security-keys?text=keyed").html
+    assert f"/admin/users/{user.id}/keys/{key.id}/lost" in browser.get("/admin/security-keys?text=keyed").html
     (row,) = browser.get("/admin/security-keys/export.json?text=blue").json()
     assert (row["username"], row["name"], row["is_backed_up"]) == ("keyed", "blue key", False)
-    assert browser.post(f"/admin/users/{user.id}/keys/{key.id}/delete").status == 303
+    path = f"/admin/users/{user.id}/keys/{key.id}/lost"
+    assert "This is the user's last device." not in browser.get(path).text
+    assert browser.post(path).status == 303
     assert "There is none." in browser.get("/admin/security-keys?text=keyed").text
-    assert browser.post(f"/admin/users/{user.id}/devices/{device.id}/delete").status == 303
-    assert browser.post(f"/admin/users/{user.id}/devices/{device.id}/delete").status == 404
+    path = f"/admin/users/{user.id}/devices/{device.id}/lost"
+    assert "This is the user's last device." in browser.get(path).text
+    answer = browser.post(path)
+    assert (answer.status, "choose what to log in with instead" in answer.text) == (400, True)
+    assert "my app" in browser.get(f"/admin/users/{user.id}").text
+    assert "Bypass code for keyed" in browser.submit(path, {"then": "bypass"}).text
+    assert browser.post(path, {"then": "bypass"}).status == 404
+    assert panel.last_change("device delete").detail["before"]["name"] == "my app"  # type: ignore[index, call-overload]
     assert panel.last_change("security key delete").actor == "admin:help-desk@example.com"
     assert "None. Users register them" in browser.get(f"/admin/users/{user.id}").text
+
+
+def test_an_authenticator_app_is_set_up_by_a_code_that_is_shown_once(panel: PanelHost) -> None:
+    user, browser = panel.user("apped"), panel.browser(Role.HELP_DESK)
+    shown = browser.post(f"/admin/users/{user.id}/app", {"name": "my app"})
+    secret = re.findall(r'class="secret">([A-Z2-7]{32})<', shown.html)[0]
+    assert "<svg" in shown.html
+    page = browser.get(f"/admin/users/{user.id}")
+    assert "my app" in page.text
+    assert secret not in page.html
+    told = browser.post(f"/admin/users/{user.id}/code", {"code": pyotp.TOTP(secret).now()}).text
+    assert "right now, for my app" in told
+    change = panel.last_change("device add")
+    assert (change.object, change.detail["name"], secret in str(change.detail)) == ("apped", "my app", False)
+
+
+def test_a_phone_is_given_the_privacyidea_authenticator(panel: PanelHost) -> None:
+    user, browser = panel.user("scanner"), panel.browser(Role.HELP_DESK)
+    path = f"/admin/phones/{phone_of(panel, user, name='tablet').id}/activate"
+    assert "For the privacyIDEA Authenticator" in browser.get(f"{path}?user={user.id}").text
+    shown = browser.post(path, {"user": user.id, "way": "authenticator"})
+    assert "Scan this with the privacyIDEA Authenticator" in shown.text
+    assert "<svg" in shown.html
+    assert "/phone/activate" not in shown.html
+    assert panel.last_change("phone activate").object == "scanner"
+
+
+def test_a_single_yubikey_is_added(panel: PanelHost) -> None:
+    fields = {"secret": "ecde18dbe76fbd0c33330f1c354871db", "private_id": "87924fd9a1b2"}
+    token, _ = add_token(panel, "Y-1", type="yk", **fields)
+    assert "YUBIKEY" in panel.browser().get(f"/admin/tokens/{token}").text
+    answer = panel.browser().post("/admin/tokens/add", {"serial": "Y-2", "type": "yk", "secret": fields["secret"]})
+    assert (answer.status, "the private_id of a YubiKey" in answer.text) == (400, True)
 
 
 def test_a_rejected_code_is_explained_and_not_used_up(panel: PanelHost) -> None:

@@ -37,8 +37,7 @@ ELSEWHERE = {
     "/admin/account/keys/{key}/forget": "needs a security key",
     "/admin/account/app/forget": "needs a security key",
     "/admin/users/{user}/edit": "its form is sealed: test_users_pages",
-    "/admin/users/{user}/keys/{key}/delete": "needs a security key: test_devices_pages",
-    "/admin/users/{user}/devices/{device}/delete": "test_devices_pages",
+    "/admin/users/{user}/keys/{key}/lost": "needs a security key: test_devices_pages",
     "/admin/users/{user}/invite": "needs a mail server: test_messages_pages",
     "/admin/users/{user}/tokens": "test_devices_pages",
     "/admin/phones/{phone}/test": "needs an app: test_devices_pages",
@@ -149,7 +148,8 @@ def tokens(clerk: Clerk) -> None:
     clerk.does("/admin/tokens/import", file=f"serial,type,secret\nR2,h6,{seed}\n".encode())
     token = clerk.find("/admin/tokens?text=R1", r"/admin/tokens/(DH\w+)")
     clerk.does("/admin/tokens/{token}/assign", {"name": "holder"}, token=token)
-    clerk.does("/admin/tokens/{token}/unassign", {"user": user}, token=token)
+    clerk.does("/admin/users/{user}/devices/{device}/lost", {"then": "nothing"}, user=user, device=token)
+    clerk.does("/admin/users/{user}/app", user=user)
     clerk.does("/admin/tokens/{token}/delete", token=token)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page
 
+from authproxy.secondfactor.devices import add_totp
 from tests.enroll.portal import Site
 from tests.peers.axe import violations
 from tests.peers.zbar import read_qr
@@ -72,6 +73,40 @@ def test_a_security_key_is_added_renamed_and_deleted(portal: Portal, chromium: C
     chromium.run(work)
     assert portal.own("alice").keys == []
     assert [row["actor"] for row in portal.audit("security key add")] == ["user:alice"]
+
+
+def test_an_authenticator_app_is_renamed_and_deleted(portal: Portal, chromium: Chromium) -> None:
+    with portal.host.database.writing() as connection:
+        add_totp(connection, portal.host.users["bob"], portal.host.seeds, "My app")
+
+    def work() -> None:
+        with portal.opened(chromium, "bob") as page:
+            app = page.locator("section", has=page.get_by_role("heading", name="My app"))
+            app.get_by_text("Rename or delete").click()
+            app.get_by_label("Name").fill("Old app")
+            app.get_by_role("button", name="Rename").click()
+            assert told(page) == "Saved"
+            app = page.locator("section", has=page.get_by_role("heading", name="Old app"))
+            app.get_by_text("Rename or delete").click()
+            app.get_by_role("button", name="Delete Old app for good").click()
+            assert told(page) == "The authenticator app was deleted"
+
+    chromium.run(work)
+    assert [device.name for device in portal.own("bob").generators] == ["code generator"]
+    assert [row["actor"] for row in portal.audit("device delete")] == ["user:bob"]
+
+
+def test_a_phone_is_given_the_privacyidea_authenticator(portal: Portal, chromium: Chromium) -> None:
+    portal.host.add_app("carol")
+
+    def work() -> str:
+        with portal.opened(chromium, "carol") as page:
+            page.get_by_role("button", name="Activate").first.click()
+            page.get_by_role("button", name="I use the privacyIDEA Authenticator").click()
+            page.get_by_role("heading", name="Scan this with privacyIDEA Authenticator").wait_for()
+            return read_qr(page.locator(".code-picture").screenshot())
+
+    assert chromium.run(work).startswith("otpauth://pipush/")
 
 
 def test_the_last_device_can_not_be_deleted(portal: Portal, chromium: Chromium) -> None:

@@ -1,4 +1,4 @@
-"""Phones and tablets: the list, one of them, its activation, a test push, and what happens when it is lost."""
+"""Phones and tablets: the list, one of them, its activation and a test push."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from twisted.internet.defer import Deferred
 from authproxy.model import JsonValue
 from authproxy.secondfactor import phones
 from authproxy.secondfactor.activation_messages import activation_text, open_activation, send_activation
-from authproxy.secondfactor.activations import activate_phone
+from authproxy.secondfactor.activations import NewActivation, activate_phone
 from authproxy.secondfactor.gateways import Text, TextEnd
-from authproxy.secondfactor.own_devices import own_devices
 from authproxy.secondfactor.phone_api import PhoneRefused
 from authproxy.secondfactor.phone_history import push_stories
 from authproxy.secondfactor.phone_search import search_phones
 from authproxy.secondfactor.phones import TYPES, PhoneRow, find_phone
+from authproxy.secondfactor.pipush_enrollment import NewPipush, enroll_pipush
 from authproxy.secondfactor.refusals import NotDone, NotFound
 from authproxy.secondfactor.roles import Permission
 from authproxy.secondfactor.users import User, find_user, user_by_id
@@ -101,7 +101,7 @@ async def add(visit: Visit) -> Response:
             form.get("platform"),
             form.get("extension"),
         )
-        visit.note(connection, "phone add", user.username, {"phone": phone.id, **_told(phone)})
+        visit.note(connection, "phone add", user.username, {"phone": phone.id, **told_of(phone)})
         return phone
 
     phone = await visit.change(change)
@@ -111,7 +111,7 @@ async def add(visit: Visit) -> Response:
     return visit.go(f"/admin/phones/{phone.id}/activate?user={user_id}", visit.gettext("Added"))
 
 
-def _told(phone: PhoneRow) -> dict[str, JsonValue]:
+def told_of(phone: PhoneRow) -> dict[str, JsonValue]:
     return {name: getattr(phone, name) for name in _FIELDS}
 
 
@@ -119,7 +119,7 @@ async def edit(visit: Visit) -> Response:
     def change(connection: sa.Connection) -> PhoneRow:
         phone = find_phone(connection, visit.path["phone"])
         phones.change_phone(connection, phone, {name: visit.form.get(name) for name in _FIELDS})
-        after, before = _told(find_phone(connection, phone.id)), _told(phone)
+        after, before = told_of(find_phone(connection, phone.id)), told_of(phone)
         changed = [name for name in _FIELDS if before[name] != after[name]]
         if changed:
             visit.note(
@@ -140,7 +140,7 @@ async def edit(visit: Visit) -> Response:
 
 async def show_activate(visit: Visit) -> Response:
     def look(connection: sa.Connection) -> Response:
-        phone, user = _of_user(visit, connection, visit.query.get("user", ""))
+        phone, user = of_user(visit, connection, visit.query.get("user", ""))
         return visit.render(
             "admin/phones/activate.html",
             phone=phone,
@@ -155,7 +155,7 @@ async def show_activate(visit: Visit) -> Response:
     return await visit.read(look)
 
 
-def _of_user(visit: Visit, connection: sa.Connection, user_id: str) -> tuple[PhoneRow, User]:
+def of_user(visit: Visit, connection: sa.Connection, user_id: str) -> tuple[PhoneRow, User]:
     """Raises NotFound."""
     phone, user = find_phone(connection, visit.path["phone"]), user_by_id(connection, user_id)
     if user.username not in phone.usernames:
@@ -164,7 +164,7 @@ def _of_user(visit: Visit, connection: sa.Connection, user_id: str) -> tuple[Pho
 
 
 async def activate(visit: Visit) -> Response:
-    """``way``: show, mail or sms. A link that is shown here is on this page alone."""
+    """``way``: show, authenticator, mail or sms. A link that is shown here is on this page alone."""
     way, user_id = visit.form.get("way"), visit.form.get("user")
     match way:
         case "mail":
@@ -172,14 +172,14 @@ async def activate(visit: Visit) -> Response:
         case "sms":
             await _text(visit, user_id)
         case _:
-            return await _show_code(visit, user_id)
+            return await _show_code(visit, user_id, is_authenticator=way == "authenticator")
     return visit.go(f"/admin/users/{user_id}", visit.gettext("The link is on its way"))
 
 
 def _mail(visit: Visit, connection: sa.Connection, user_id: str) -> None:
     if visit.rooms.mail is None:
         raise NotDone(visit.gettext("there is no mail server to send it by"))
-    phone, user = _of_user(visit, connection, user_id)
+    phone, user = of_user(visit, connection, user_id)
     send_activation(connection, visit.rooms.mail, user, phone, visit.actor, visit.address)
 
 
@@ -189,7 +189,7 @@ async def _text(visit: Visit, user_id: str) -> None:
         raise NotDone(visit.gettext("there is no gateway to send messages by"))
 
     def change(connection: sa.Connection) -> Text:
-        phone, user = _of_user(visit, connection, user_id)
+        phone, user = of_user(visit, connection, user_id)
         return activation_text(connection, rooms.base_url, rooms.now(), user, phone, visit.actor, visit.address)
 
     end = await texts.send(await visit.change(change))
@@ -197,10 +197,16 @@ async def _text(visit: Visit, user_id: str) -> None:
         raise NotDone(visit.gettext("the message was not taken by the gateway; the telephony log says why"))
 
 
-async def _show_code(visit: Visit, user_id: str) -> Response:
+async def _show_code(visit: Visit, user_id: str, *, is_authenticator: bool) -> Response:
+    """For the phone's browser, or for the privacyIDEA Authenticator."""
+
     def change(connection: sa.Connection) -> Response:
-        phone, user = _of_user(visit, connection, user_id)
-        made = activate_phone(connection, user.id, phone.id, visit.rooms.base_url)
+        phone, user = of_user(visit, connection, user_id)
+        made: NewActivation | NewPipush
+        if is_authenticator:
+            made = enroll_pipush(connection, user, phone.id, visit.rooms.base_url)
+        else:
+            made = activate_phone(connection, user.id, phone.id, visit.rooms.base_url)
         visit.note(connection, "phone activate", user.username, {"phone": phone.id, "expires": made.expires})
         title = visit.gettext("QR code that activates this phone")
         return visit.render(
@@ -208,6 +214,7 @@ async def _show_code(visit: Visit, user_id: str) -> Response:
             phone=phone,
             user=user,
             made=made,
+            is_authenticator=is_authenticator,
             picture=inline(made.url, title),
             can_mail=False,
             can_text=False,
@@ -230,48 +237,6 @@ async def send_test(visit: Visit) -> Response:
     return visit.go(back, visit.gettext("A test push was sent. What becomes of it is shown below"))
 
 
-# ---------------------------------------------------------------- lost, stolen, not needed any more
-
-
-async def show_lost(visit: Visit) -> Response:
-    """If it is the user's last device, another way in is asked for first."""
-
-    def look(connection: sa.Connection) -> Response:
-        phone, user = _of_user(visit, connection, visit.query.get("user", ""))
-        is_last = own_devices(connection, user.id).ways_in <= 1
-        return visit.render("admin/phones/lost.html", phone=phone, user=user, is_last=is_last)
-
-    return await visit.read(look)
-
-
-async def lost(visit: Visit) -> Response:
-    """``then``: what the user logs in with from now on: bypass, phone, or nothing. Deleting comes first, so
-    that nothing which waits for the phone is let in meanwhile."""
-    user_id, then = visit.form.get("user"), visit.form.get("then")
-
-    def change(connection: sa.Connection) -> None:
-        phone, user = _of_user(visit, connection, user_id)
-        is_last = own_devices(connection, user.id).ways_in <= 1
-        if is_last and then not in _NEXT:
-            raise NotDone(visit.gettext("it is the user's last device: choose what to log in with instead"))
-        told = {**_told(phone), "users": list[JsonValue](phone.usernames)}
-        if len(phone.usernames) > 1 and visit.form.has("only"):
-            phones.unassign(connection, phone.id, user)
-        else:
-            phones.delete_phone(connection, phone)
-        visit.note(connection, "phone delete", phone.id, before=told)
-
-    await visit.change(change)
-    following = _NEXT.get(then, "/admin/users/{user}").format(user=user_id)
-    return visit.go(following, visit.gettext("The phone is deleted. Logins that waited for it have ended"))
-
-
-_NEXT: Final = {
-    "bypass": "/admin/users/{user}/bypass",
-    "phone": "/admin/phones/add?user={user}",
-    "nothing": "/admin/users/{user}",
-}
-
 PAGES: Final = (
     Page("GET", "/admin/phones", Permission.VIEW, show_list),
     Page("GET", "/admin/phones/export.{form}", Permission.VIEW, export),
@@ -282,6 +247,4 @@ PAGES: Final = (
     Page("GET", "/admin/phones/{phone}/activate", Permission.MODIFY_DEVICES, show_activate),
     Page("POST", "/admin/phones/{phone}/activate", Permission.MODIFY_DEVICES, activate),
     Page("POST", "/admin/phones/{phone}/test", Permission.MODIFY_DEVICES, send_test),
-    Page("GET", "/admin/phones/{phone}/lost", Permission.MODIFY_DEVICES, show_lost),
-    Page("POST", "/admin/phones/{phone}/lost", Permission.MODIFY_DEVICES, lost),
 )

@@ -10,14 +10,15 @@ from starlette.responses import Response
 
 from authproxy.model import JsonValue
 from authproxy.secondfactor import tokens
+from authproxy.secondfactor.own_devices import own_devices
 from authproxy.secondfactor.pskc_import import Opening, read_pskc
-from authproxy.secondfactor.refusals import BadValue
+from authproxy.secondfactor.refusals import BadValue, NotDone
 from authproxy.secondfactor.roles import Permission
 from authproxy.secondfactor.rows import BadRow, read_csv
 from authproxy.secondfactor.token_rows import COLUMNS, TYPES, NewToken, read_tokens
 from authproxy.secondfactor.token_search import search_tokens, token_by_id
 from authproxy.secondfactor.tokens import Token
-from authproxy.secondfactor.users import find_user, user_by_id
+from authproxy.secondfactor.users import find_user
 from authproxy.web.admin.export import Row, exported, of_list
 from authproxy.web.admin.lists import export_path, pager, window_of
 from authproxy.web.admin.page import Page
@@ -73,7 +74,7 @@ def _import_page(visit: Visit, bad: Sequence[BadRow]) -> Response:
 
 async def add(visit: Visit) -> Response:
     """One, as it is typed: a row of a file."""
-    names = ("serial", "type", "secret", "counter", "step", "username")
+    names = ("serial", "type", "secret", "private_id", "counter", "step", "username")
     row = {name: visit.form.get(name) for name in names}
     return await _import(visit, *read_tokens([(1, row)]))
 
@@ -143,17 +144,6 @@ async def assign(visit: Visit) -> Response:
     return visit.go(f"/admin/tokens/{visit.path['token']}", visit.gettext("Assigned"))
 
 
-async def unassign(visit: Visit) -> Response:
-    def change(connection: sa.Connection) -> None:
-        token = token_by_id(connection, visit.path["token"])
-        user = user_by_id(connection, visit.form.get("user"))
-        tokens.unassign_token(connection, token, user)
-        visit.note(connection, "token unassign", user.username, before=_named(token))
-
-    await visit.change(change)
-    return visit.go(f"/admin/tokens/{visit.path['token']}", visit.gettext("Taken away"))
-
-
 async def resync(visit: Visit) -> Response:
     codes = (visit.form.get("first"), visit.form.get("second"))
 
@@ -176,12 +166,22 @@ async def resync(visit: Visit) -> Response:
 async def delete(visit: Visit) -> Response:
     def change(connection: sa.Connection) -> None:
         token = token_by_id(connection, visit.path["token"])
+        _check_spare(visit, connection, token)
         tokens.delete_token(connection, token)
         told = {**_named(token), "users": list[JsonValue](token.users)}
         visit.note(connection, "token delete", token.serial, before=told)
 
     await visit.change(change)
     return visit.go("/admin/tokens", visit.gettext("Deleted"))
+
+
+def _check_spare(visit: Visit, connection: sa.Connection, token: Token) -> None:
+    """Raises NotDone when somebody could not log in without it."""
+    for name in token.users:
+        user = find_user(connection, name, "none")
+        if own_devices(connection, user.id).ways_in <= 1:
+            told = visit.gettext("it is the last device of %(name)s: take it away from there first")
+            raise NotDone(told % {"name": user.display_name})
 
 
 def _named(token: Token) -> dict[str, JsonValue]:
@@ -196,7 +196,6 @@ PAGES: Final = (
     Page("POST", "/admin/tokens/add", Permission.MODIFY_DEVICES, add),
     Page("GET", "/admin/tokens/{token}", Permission.VIEW, show),
     Page("POST", "/admin/tokens/{token}/assign", Permission.MODIFY_DEVICES, assign),
-    Page("POST", "/admin/tokens/{token}/unassign", Permission.MODIFY_DEVICES, unassign),
     Page("POST", "/admin/tokens/{token}/resync", Permission.MODIFY_DEVICES, resync),
     Page("POST", "/admin/tokens/{token}/delete", Permission.MODIFY_DEVICES, delete),
 )

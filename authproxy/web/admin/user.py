@@ -11,16 +11,14 @@ from starlette.responses import Response
 from authproxy.secondfactor.bypass import DEFAULT_SECONDS, DEFAULT_USES, create_codes
 from authproxy.secondfactor.bypass_search import GivenCode, search_codes
 from authproxy.secondfactor.code_diagnosis import Finding, Windows, diagnose
-from authproxy.secondfactor.devices import delete_device
 from authproxy.secondfactor.groups import list_groups
 from authproxy.secondfactor.invitations import Invitation, find_invitation, invite
 from authproxy.secondfactor.listing import Window
 from authproxy.secondfactor.messages import Message, MessageFilter, search_messages
 from authproxy.secondfactor.own_devices import OwnDevices, own_devices
 from authproxy.secondfactor.phone_history import PushStory, push_stories
-from authproxy.secondfactor.refusals import BadValue, NotDone, NotFound
+from authproxy.secondfactor.refusals import BadValue, NotDone
 from authproxy.secondfactor.roles import Permission
-from authproxy.secondfactor.security_keys import delete_key, own_key, user_owner
 from authproxy.secondfactor.tokens import assign_token, find_token
 from authproxy.secondfactor.user_card import ChangedMeanwhile, UserCard, card_of, save_card
 from authproxy.secondfactor.user_logins import BriefLogin, last_logins
@@ -206,32 +204,6 @@ async def assign(visit: Visit) -> Response:
     return visit.go(f"/admin/users/{visit.path['user']}", visit.gettext("Assigned"))
 
 
-async def delete_generator(visit: Visit) -> Response:
-    """An authenticator app."""
-
-    def change(connection: sa.Connection) -> None:
-        user = user_by_id(connection, visit.path["user"])
-        mine = [device for device in own_devices(connection, user.id).generators if device.origin == "software"]
-        device = next((each for each in mine if each.id == visit.path["device"]), None)
-        if device is None:
-            raise NotFound(f"{user.username} has no such device")
-        delete_device(connection, device)
-        visit.note(connection, "device delete", user.username, before={"device": device.id, "name": device.name})
-
-    await visit.change(change)
-    return visit.go(f"/admin/users/{visit.path['user']}", visit.gettext("Deleted"))
-
-
-async def delete_user_key(visit: Visit) -> Response:
-    def change(connection: sa.Connection) -> None:
-        user = user_by_id(connection, visit.path["user"])
-        owner = user_owner(user.id, user.username, user.display_name)
-        delete_key(connection, owner, own_key(connection, owner, visit.path["key"]), visit.actor, visit.address)
-
-    await visit.change(change)
-    return visit.go(f"/admin/users/{visit.path['user']}", visit.gettext("Deleted"))
-
-
 # ---------------------------------------------------------------- help for who can't log in
 
 
@@ -297,8 +269,6 @@ PAGES: Final = (
     Page("POST", "/admin/users/{user}/unlock", Permission.MODIFY_USERS, unlock),
     Page("POST", "/admin/users/{user}/invite", Permission.MODIFY_DEVICES, invite_user),
     Page("POST", "/admin/users/{user}/tokens", Permission.MODIFY_DEVICES, assign),
-    Page("POST", "/admin/users/{user}/devices/{device}/delete", Permission.MODIFY_DEVICES, delete_generator),
-    Page("POST", "/admin/users/{user}/keys/{key}/delete", Permission.MODIFY_DEVICES, delete_user_key),
     Page("GET", "/admin/users/{user}/bypass", Permission.MODIFY_DEVICES, show_bypass),
     Page("POST", "/admin/users/{user}/bypass", Permission.MODIFY_DEVICES, give_bypass),
     Page("POST", "/admin/users/{user}/code", Permission.MODIFY_DEVICES, diagnose_code),

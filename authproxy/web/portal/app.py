@@ -7,7 +7,7 @@ from typing import Final
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from authproxy.web.portal import home, keys, login, phones
+from authproxy.web.portal import authenticator_apps, home, keys, login, phones
 from authproxy.web.portal.door import Answer, PortalDoor
 from authproxy.web.portal.rooms import PortalRooms
 from authproxy.web.rates import Rates
@@ -21,6 +21,8 @@ _PAGES: Final[tuple[tuple[str, str, Answer], ...]] = (
     ("POST", "/portal/phones/{id}/activate", phones.activate),
     ("POST", "/portal/phones/{id}/name", phones.rename),
     ("POST", "/portal/phones/{id}/delete", phones.delete),
+    ("POST", "/portal/apps/{id}/name", authenticator_apps.rename),
+    ("POST", "/portal/apps/{id}/delete", authenticator_apps.delete),
     ("POST", "/portal/keys/begin", keys.begin),
     ("POST", "/portal/keys", keys.add),
     ("POST", "/portal/keys/{id}/name", keys.rename),

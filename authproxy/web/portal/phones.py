@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+import sqlalchemy as sa
 from starlette.responses import JSONResponse, Response
 
 from authproxy.secondfactor import own_devices as own
 from authproxy.secondfactor.activations import NewActivation
 from authproxy.secondfactor.phones import PhoneRow
+from authproxy.secondfactor.pipush_enrollment import NewPipush
 from authproxy.secondfactor.refusals import NotFound
 from authproxy.web.enroll.pictures import inline
 from authproxy.web.portal.visit import PortalVisit
@@ -29,10 +31,12 @@ async def add(visit: PortalVisit) -> Response:
 
 async def activate(visit: PortalVisit) -> Response:
     phone_id, base_url = _id(visit), visit.rooms.base_url
-    activation = await visit.change(
-        lambda connection: own.activate_anew(connection, visit.who, phone_id, base_url)
-    )
-    return _scan(visit, phone_id, activation)
+    is_authenticator = visit.form.get("app") == "authenticator"
+
+    def change(connection: sa.Connection) -> NewActivation | NewPipush:
+        return own.activate_anew(connection, visit.who, phone_id, base_url, is_authenticator=is_authenticator)
+
+    return _scan(visit, phone_id, await visit.change(change), is_authenticator=is_authenticator)
 
 
 async def state(visit: PortalVisit) -> Response:
@@ -61,12 +65,15 @@ async def _phone(visit: PortalVisit) -> PhoneRow:
     return found
 
 
-def _scan(visit: PortalVisit, phone_id: str, activation: NewActivation) -> Response:
+def _scan(
+    visit: PortalVisit, phone_id: str, activation: NewActivation | NewPipush, *, is_authenticator: bool = False
+) -> Response:
     minutes = max(1, math.ceil((activation.expires - visit.rooms.now()) / 60))
     return visit.render(
         "portal/activate.html",
         phone_id=phone_id,
         link=activation.url,
+        is_authenticator=is_authenticator,
         minutes=minutes,
         picture=inline(activation.url, visit.gettext("QR code that sets up your phone")),
     )
