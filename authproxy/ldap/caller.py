@@ -18,6 +18,7 @@ from authproxy.ldap.proxy_header import HeaderError, read_header
 from authproxy.ldap.reading import Reading
 from authproxy.ldap.responses import Code
 from authproxy.ldap.section import HANDSHAKE, STALLED
+from authproxy.ldap.sending import Sending
 from authproxy.ldap.upstream import Upstream
 
 _STRANGERS_LIMIT = 256 * 1024  # bytes of a request before anybody is bound
@@ -55,6 +56,7 @@ class Caller(Protocol):
         transport.setTcpKeepAlive(True)
         self.reading = Reading(transport)
         self.consumer = IConsumer(transport)
+        self._sending = Sending(transport)
         self._front.callers.add(self)
         if self._before is None:
             self._begin()
@@ -68,11 +70,14 @@ class Caller(Protocol):
                 self.goodbye(Code.BUSY, "too many connections")
         elif self._speaks_tls_first:
             self._secure()
+        else:
+            self._sending.go_straight()
 
     def _secure(self) -> None:
         assert self._front.certificate is not None
         self.is_secure = self._is_handshaking = True
         self._began = self._front.clock.seconds()
+        self._sending.go_by_transport()
         ITLSTransport(self.transport).startTLS(self._front.certificate)
 
     def handshakeCompleted(self) -> None:
@@ -126,7 +131,7 @@ class Caller(Protocol):
     def pass_on(self, data: bytes) -> None:
         if self._ending_since is None and self.transport is not None:
             self._active = self._front.clock.seconds()
-            self.transport.write(data)
+            self._sending.write(data)
 
     def cut_off(self) -> None:
         self.close()

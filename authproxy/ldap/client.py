@@ -9,7 +9,7 @@ from typing import cast
 
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
     IDelayedCall,
     IHandshakeListener,
@@ -26,8 +26,10 @@ from zope.interface import implementer
 from authproxy.config.settings import Transport
 from authproxy.errors import AuthproxyError
 from authproxy.ldap import messages, requests, tls
+from authproxy.ldap.loss import explain_loss
 from authproxy.ldap.responses import Code, Result
 from authproxy.ldap.sasl import SaslError, SecurityLayer
+from authproxy.ldap.sending import Sending
 from authproxy.ldap.session import Answer, Session
 from authproxy.ldap.tls import TlsConnections
 
@@ -36,13 +38,6 @@ _EXTENDED_START_TLS = requests.encode(requests.Extended(messages.START_TLS))
 _DONE = Failure(ConnectionDone())  # type: ignore[no-untyped-call]
 _UNBIND = requests.encode(requests.Unbind())
 _KEEPALIVE = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
-
-
-_HINTS = {
-    Transport.CLEAR: "",
-    Transport.STARTTLS: " while StartTLS was set up",
-    Transport.LDAPS: " during the TLS handshake; is this an LDAPS port?",
-}
 
 
 class ConnectionFailed(AuthproxyError):
@@ -91,7 +86,6 @@ class LdapConnection(Protocol):
         self._secure = secure
         self._session: Session[Waiter] = Session()
         self._layer: SecurityLayer | None = None
-        self._straight: socket.socket | None = None
         self._watch: IDelayedCall | None = None
         self._heard = 0.0
         self._why_lost: ConnectionFailed | None = None
@@ -138,29 +132,13 @@ class LdapConnection(Protocol):
         self._write(message)
 
     def _write(self, message: bytes) -> None:
-        assert self.transport is not None
-        data = message if self._layer is None else self._layer.send(message)
-        if self._straight is not None:
-            data = self._send(self._straight, data)
-        if data:
-            self.transport.write(data)
-
-    def _send(self, handle: socket.socket, data: bytes) -> bytes:
-        """What is left for the transport to send, or to fail with; it is in charge from then on."""
-        try:
-            left = data[handle.send(data) :]
-        except OSError:
-            left = data
-        if left:
-            self._straight = None
-        return left
+        self._sending.write(message if self._layer is None else self._layer.send(message))
 
     def go_straight(self) -> None:
-        """From now on what is sent goes to the socket at once, without the reactor's waiting until it can be
-        written; only in clear, as TLS has buffers of its own. For whoever has one operation at a time: the many
-        searches of a service connection are better sent together."""
+        """See :class:`Sending`; nothing changes in TLS. For whoever has one operation at a time: the many searches
+        of a service connection are better sent together."""
         if self._wanted is Transport.CLEAR:
-            self._straight = cast(socket.socket, ISystemHandle(self.transport).getHandle())
+            self._sending.go_straight()
 
     def protect(self, layer: SecurityLayer) -> None:
         """From now on everything is sealed, both ways. Call it when nothing is outstanding."""
@@ -204,6 +182,7 @@ class LdapConnection(Protocol):
         transport = ITCPTransport(self.transport)
         transport.setTcpNoDelay(True)
         transport.setTcpKeepAlive(True)
+        self._sending = Sending(self.transport)
         handle = cast(socket.socket, ISystemHandle(self.transport).getHandle())
         for name, seconds in _KEEPALIVE:
             with suppress(OSError, AttributeError):
@@ -284,11 +263,9 @@ class LdapConnection(Protocol):
         if isinstance(error, SSL.Error):
             handle = cast(SSL.Connection, ISystemHandle(self.transport).getHandle())
             refused = self._secure.refusal(handle) if self._secure and not self.is_open else None
-            return str(refused) if refused else _explain_tls(error)
-        if isinstance(error, (ConnectionDone, ConnectionAborted, ConnectionLost)):
-            hint = "" if self.is_open else _HINTS[self._wanted]
-            return f"the server closed the connection{hint}"
-        return str(error) or type(error).__name__
+            if refused:
+                return str(refused)
+        return explain_loss(error, None if self.is_open else self._wanted)
 
     # ------------------------------------------------------------ patience
 
@@ -309,21 +286,6 @@ class LdapConnection(Protocol):
                 return
             self.abandon(oldest.waiter)
             oldest.waiter(late)
-
-
-def _explain_tls(error: SSL.Error) -> str:
-    reasons = (
-        [part[-1] for part in error.args[0] if part] if error.args and isinstance(error.args[0], list) else []
-    )
-    text = "; ".join(dict.fromkeys(filter(None, reasons))) or "the connection broke"
-    hint = ""
-    if "wrong version number" in text or "record layer" in text:
-        hint = ": this port does not speak TLS"
-    elif "protocol version" in text or "unsupported protocol" in text:
-        hint = ": the server only knows TLS versions below minimum_tls_version"
-    elif "handshake failure" in text or "no ciphers" in text:
-        hint = ": no cipher in common; see cipher_list"
-    return f"TLS failed ({text}){hint}"
 
 
 @implementer(IProtocolFactory)
