@@ -105,6 +105,7 @@ def open_web(settings: Settings, web: WebSettings, around: Surroundings, sockets
         settings.service.username_normalization,
         web.base_url,
         outside.texts,
+        embedded.ways().send_passcodes,
         embedded.gateways.lines,
         panel.mail,
         embedded.pushes,

@@ -16,7 +16,6 @@ from authproxy.secondfactor.audit import note
 from authproxy.secondfactor.gateways import Text
 from authproxy.secondfactor.mailroom import Mailroom
 from authproxy.secondfactor.phones import PhoneRow
-from authproxy.secondfactor.reach import Phone
 from authproxy.secondfactor.refusals import AlreadyThere, BadValue
 from authproxy.secondfactor.users import User
 from authproxy.store.tables import activations
@@ -85,9 +84,8 @@ def activation_text(
         raise BadValue("the phone has no number that takes messages")
     made = _made(connection, base_url, now, user, phone, seconds)
     _note(connection, actor, address, user, phone, made, "sms")
-    to = Phone(phone.id, phone.name, phone.number, phone.extension, phone.type, phone.platform, phone.app)
     body = message.replace("{username}", user.username).replace("{link}", made.url)
-    return Text(to, user.id, body, "activation", secrets=(made.url,))
+    return Text(phone.reached, user.id, body, "activation", secrets=(made.url,))
 
 
 def _made(

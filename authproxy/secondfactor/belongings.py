@@ -12,7 +12,7 @@ from authproxy.secondfactor.phones import PhoneRow, some_phones
 from authproxy.secondfactor.security_keys import SecurityKey, keys_of_users
 from authproxy.secondfactor.tokens import Token, some_tokens
 from authproxy.secondfactor.users import User, chunks, read_users
-from authproxy.store.tables import aliases, device_users, phone_users, user_groups, users
+from authproxy.store.tables import aliases, device_users, phone_users, sms_codes, user_groups, users
 
 
 @dataclass(slots=True)
@@ -53,6 +53,15 @@ def groups_of_users(connection: sa.Connection, user_ids: Sequence[str]) -> dict[
     groups = {group.id: group for group in some_groups(connection, _linked(connection, user_groups, user_ids))}
     for user_id, group_id in _pairs(connection, user_groups, user_ids):
         found[user_id].append(groups[group_id])
+    return found
+
+
+def phones_with_passcodes(connection: sa.Connection, phone_ids: Sequence[str]) -> set[str]:
+    """Those that SMS passcodes were sent to which are remembered."""
+    found: set[str] = set()
+    for some in chunks(phone_ids):
+        query = sa.select(sms_codes.c.phone_id).where(sms_codes.c.phone_id.in_(some)).distinct()
+        found.update(connection.execute(query).scalars())
     return found
 
 

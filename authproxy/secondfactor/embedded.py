@@ -138,10 +138,13 @@ class Embedded:
 
     def transactions(self, announce: Callable[[LoginRecord], None], clock: IReactorTime) -> Transactions:
         """The Auth API. Whoever has it made stops it before the store."""
-        ways = OutOfBand(self.book, self.writer, self.seeds, self.pushes, self.gateways, time.time)
         return Transactions(
-            self.book, self.writer, self.seeds, ways, self.journal, announce, clock, time.time, self.links
+            self.book, self.writer, self.seeds, self.ways(), self.journal, announce, clock, time.time, self.links
         )
+
+    def ways(self) -> OutOfBand:
+        """To reach people. Calls are shared by those who have the same of it."""
+        return OutOfBand(self.book, self.writer, self.seeds, self.pushes, self.gateways, time.time)
 
     def enrolling(self, base_url: str, tests: Tests | None = None) -> EnrollDesk | None:
         """``tests``: asks a phone for an answer."""

@@ -129,18 +129,22 @@ class OutOfBand:
     # ------------------------------------------------------------ text message
 
     async def text(self, asking: Asking, phone: Phone) -> Refused | None:
-        """Sends a new batch of passcodes, which ends the one before; None when the gateway has taken it."""
-        texts = self.gateways.texts
-        assert texts is not None
-        codes = sms_codes.new_codes(self._book.service.sms_batch)
-        await self._writer.run(lambda connection: self._store(connection, asking.user_id, phone.id, codes))
-        message = passcode_message(self._book.service.sms_message, codes)
-        text = Text(phone, asking.user_id, message, "passcodes", asking.login_id, secrets=codes)
-        end = await texts.send(text)
+        """Sends passcodes; None when the gateway has taken them."""
+        end = await self.send_passcodes(asking.user_id, phone, asking.login_id)
         if end is TextEnd.ACCEPTED:
             return None
         detail = f"SMS passcodes to {phone.label}: {end}"
         return Refused(Reason.FACTOR_NOT_AVAILABLE, asking.message, Factor.SMS, detail)
+
+    async def send_passcodes(self, user_id: str, phone: Phone, login_id: str = "") -> TextEnd:
+        """A new batch, which ends the one before. There has to be a gateway for messages. Raises
+        StoreUnavailable."""
+        texts, service = self.gateways.texts, self._book.service
+        assert texts is not None
+        codes = sms_codes.new_codes(service.sms_batch)
+        await self._writer.run(lambda connection: self._store(connection, user_id, phone.id, codes))
+        message = passcode_message(service.sms_message, codes)
+        return await texts.send(Text(phone, user_id, message, "passcodes", login_id, secrets=codes))
 
     def _store(self, connection: Connection, user_id: str, phone_id: str, codes: tuple[str, ...]) -> None:
         now, valid = self._now(), self._book.service.sms_valid_seconds

@@ -48,6 +48,14 @@ class PhoneRow:
         """How it is shown to its user: never more of a number than its last digits."""
         return self.name or masked(self.number) or self.id
 
+    @property
+    def reached(self) -> Phone:
+        """As far as it matters how it can be reached."""
+        return Phone(
+            self.id, self.name, self.number, self.extension, self.type, self.platform, self.app, self.predelay,
+            self.postdelay,
+        )  # fmt: skip
+
 
 # ---------------------------------------------------------------- for logins
 

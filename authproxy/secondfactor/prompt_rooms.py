@@ -12,7 +12,6 @@ from authproxy.secondfactor.api_logins import ApiLogins
 from authproxy.secondfactor.applications import Applications
 from authproxy.secondfactor.embedded import Embedded
 from authproxy.secondfactor.office import Office
-from authproxy.secondfactor.outofband import OutOfBand
 from authproxy.secondfactor.portal_login import WithPortal
 from authproxy.secondfactor.prepared import PreparedPushes
 from authproxy.secondfactor.prompt_desk import PromptDesk
@@ -32,7 +31,7 @@ def open_prompts(
     clock: IReactorTime,
 ) -> PromptDesk:
     """Whoever has it made stops it before the office."""
-    ways = OutOfBand(embedded.book, embedded.writer, embedded.seeds, embedded.pushes, embedded.gateways, time.time)
+    ways = embedded.ways()
     prepared = PreparedPushes(clock.seconds)
     logins = ApiLogins(
         embedded.book,

@@ -74,8 +74,8 @@ class Inside:
         self.database = Database(f"sqlite:///{directory}/x.db")
         defaults = Defaults(ServiceSettings(directory, f"sqlite:///{directory}/x.db"))
         self.rooms = ApiRooms(
-            cast(Office, None), seeds, defaults, "simple", "https://localhost", None, Lines(), None,
-            cast(Any, None), lambda ikey: None, lambda: 1e9,
+            cast(Office, None), seeds, defaults, "simple", "https://localhost", None, cast(Any, None),
+            Lines(), None, cast(Any, None), lambda ikey: None, lambda: 1e9,
         )  # fmt: skip
         with self.database.writing() as connection:
             user = add_user(connection, "alice", "simple")

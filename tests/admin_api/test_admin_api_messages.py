@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,10 +119,43 @@ def test_messages_hold_the_links_where_they_were_wanted(adm: Any, host: ApiHost,
     assert len(adm.get_telephony_log()) == 3
 
 
+def test_passcodes_by_message_let_in_once_and_end_those_of_before(
+    adm: Any, host: ApiHost, gateway: StandIn
+) -> None:
+    erin, auth = host.users["erin"].id, host.client()
+    phone = adm.add_phone(number="+15555550117", type="mobile", platform="apple ios")["phone_id"]
+    assert error(send_passcodes, adm, phone)[:2] == (400, 40002)
+    adm.add_user_phone(erin, phone)
+    assert adm.get_phone_by_id(phone)["sms_passcodes_sent"] is False
+    first, second = (passcodes(adm, gateway, phone) for _ in range(2))
+    assert adm.get_phone_by_id(phone)["sms_passcodes_sent"] is True
+    results = [auth.auth("passcode", username="erin", passcode=code)["result"] for code in (first, second, second)]
+    assert results == ["deny", "allow", "deny"]
+    assert [each["type"] for each in adm.get_telephony_log()[-2:]] == ["sms", "sms"]
+    adm.update_user(erin, status="disabled")
+    assert error(send_passcodes, adm, phone)[:2] == (400, 40002)
+    adm.update_user(erin, status="active")
+    assert error(send_passcodes, adm, "DP" + "0" * 18)[:2] == (404, 40401)
+
+
+def send_passcodes(adm: Any, phone: str) -> Any:
+    return adm.json_api_call("POST", f"/admin/v1/phones/{phone}/send_sms_passcodes", {})
+
+
+def passcodes(adm: Any, gateway: StandIn, phone: str) -> str:
+    """The first that the message had."""
+    before = len(gateway.received)
+    assert send_passcodes(adm, phone) == ""
+    (received,) = gateway.received[before:]
+    codes = re.findall(r"\b[0-9]{7}\b", parse_qs(received.body.decode())["text"][0])
+    return str(codes[0])
+
+
 def test_a_landline_takes_no_message(adm: Any, host: ApiHost) -> None:
     phone = adm.add_phone(number="+15555550118", type="landline")["phone_id"]
     adm.add_user_phone(host.users["erin"].id, phone)
     assert error(adm.send_sms_installation, phone)[:2] == (400, 40002)
+    assert error(send_passcodes, adm, phone)[:2] == (400, 40002)
 
 
 def test_a_directory_that_is_not_there_cannot_be_asked(adm: Any) -> None:

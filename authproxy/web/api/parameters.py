@@ -122,6 +122,18 @@ class Parameters:
             raise Refusal(INVALID_PARAMETERS, name)
         return given
 
+    def records(self, name: str, most: int) -> list[Mapping[str, JsonValue]]:
+        """A list of JSON objects, also as text: one of them at least."""
+        given = self._values.get(name)
+        if isinstance(given, str):
+            given = _json_of(given, name)
+        if not isinstance(given, list) or not 1 <= len(given) <= most:
+            raise Refusal(INVALID_PARAMETERS, name)
+        found: list[Mapping[str, JsonValue]] = [each for each in given if isinstance(each, dict)]
+        if len(found) < len(given):
+            raise Refusal(INVALID_PARAMETERS, name)
+        return found
+
     def value(self, name: str) -> JsonValue:
         """As it came."""
         return self._values.get(name)

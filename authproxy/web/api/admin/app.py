@@ -11,15 +11,14 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from authproxy.model import JsonValue
-from authproxy.secondfactor.refusals import AlreadyThere, NotDone, NotFound
+from authproxy.secondfactor.refusals import NotDone
 from authproxy.web.api import envelope
 from authproxy.web.api.admin.openapi import describe
-from authproxy.web.api.admin.operation import Answer, Asked, Operation, Part
+from authproxy.web.api.admin.operation import Answer, Asked, Operation, Part, refusal_of
 from authproxy.web.api.admin.operations import find
 from authproxy.web.api.admin.rooms import ApiRooms
 from authproxy.web.api.caller import Call
 from authproxy.web.api.endpoint import Endpoint, enveloped
-from authproxy.web.api.envelope import Refusal
 from authproxy.web.site import Site
 from authproxy.web.source import source_of
 
@@ -61,19 +60,14 @@ class AdminApi:
 
 async def answered(operation: Operation, asked: Asked) -> Answer:
     """Raises Refusal and StoreUnavailable."""
-    if not any(asked.may(permission) for permission in operation.permissions):
-        raise Refusal(envelope.FORBIDDEN, f"The application has no permission {operation.permissions[0]}.")
+    operation.check(asked)
     office = asked.rooms.office
     does = office.read if operation.method == "GET" else office.change
     try:
         made = await does(lambda connection: operation.answer(connection, asked))
         said: Answer = made if operation.then is None else await operation.then(asked, made)
-    except NotFound as error:
-        raise Refusal(envelope.NOT_FOUND, str(error)) from None
-    except AlreadyThere as error:
-        raise Refusal(envelope.DUPLICATE, str(error)) from None
     except NotDone as error:
-        raise Refusal(envelope.INVALID_PARAMETERS, str(error)) from None
+        raise refusal_of(error) from None
     return said
 
 

@@ -141,7 +141,8 @@ def group_brief(group: Group) -> dict[str, JsonValue]:
     }
 
 
-def phone_brief(phone: PhoneRow, capabilities: Iterable[str]) -> dict[str, JsonValue]:
+def phone_brief(phone: PhoneRow, capabilities: Iterable[str], has_passcodes: bool) -> dict[str, JsonValue]:
+    """``has_passcodes``: by SMS."""
     seen = phone.last_contact
     return {
         "phone_id": phone.id,
@@ -153,7 +154,7 @@ def phone_brief(phone: PhoneRow, capabilities: Iterable[str]) -> dict[str, JsonV
         "model": "",
         "activated": bool(phone.app),
         "capabilities": list(capabilities),
-        "sms_passcodes_sent": False,
+        "sms_passcodes_sent": has_passcodes,
         "last_seen": "" if seen is None else datetime.fromtimestamp(seen, UTC).strftime("%Y-%m-%dT%H:%M:%S"),
         "predelay": phone.predelay,
         "postdelay": phone.postdelay,

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import sqlalchemy as sa
 
 from authproxy.model import Factor, JsonValue
-from authproxy.secondfactor.belongings import Belongings, belongings, owners_of_phones, owners_of_tokens
+from authproxy.secondfactor.belongings import (
+    Belongings,
+    belongings,
+    owners_of_phones,
+    owners_of_tokens,
+    phones_with_passcodes,
+)
 from authproxy.secondfactor.phones import PhoneRow
-from authproxy.secondfactor.reach import Lines, Phone, can
+from authproxy.secondfactor.reach import Lines, can
 from authproxy.secondfactor.security_keys import SecurityKey
 from authproxy.secondfactor.tokens import Token
 from authproxy.secondfactor.users import User
@@ -18,26 +24,27 @@ from authproxy.web.api.admin.briefs import group_brief, phone_brief, token_brief
 
 def capabilities(phone: PhoneRow, lines: Lines) -> list[str]:
     """What can be done with it: some of auto, push, sms, phone, mobile_otp."""
-    reached = Phone(phone.id, phone.name, phone.number, phone.extension, phone.type, phone.platform, phone.app)
-    words = [str(factor) for factor in (Factor.PUSH, Factor.SMS, Factor.PHONE) if can(reached, factor, lines)]
+    ways = (Factor.PUSH, Factor.SMS, Factor.PHONE)
+    words = [str(factor) for factor in ways if can(phone.reached, factor, lines)]
     is_auto = "push" in words or "phone" in words
     return [*(["auto"] if is_auto else []), *words, *(["mobile_otp"] if phone.app else [])]
 
 
 def show_users(connection: sa.Connection, users: Sequence[User], lines: Lines) -> list[JsonValue]:
     theirs = belongings(connection, [user.id for user in users])
-    return [_show_user(user, theirs[user.id], lines) for user in users]
+    texted = phones_with_passcodes(connection, [phone.id for own in theirs.values() for phone in own.phones])
+    return [_show_user(user, theirs[user.id], lines, texted) for user in users]
 
 
 def show_user(connection: sa.Connection, user: User, lines: Lines) -> JsonValue:
     return show_users(connection, [user], lines)[0]
 
 
-def _show_user(user: User, theirs: Belongings, lines: Lines) -> JsonValue:
+def _show_user(user: User, theirs: Belongings, lines: Lines, texted: Container[str]) -> JsonValue:
     return {
         **user_brief(user, theirs.aliases),
         "groups": [group_brief(group) for group in theirs.groups],
-        "phones": [phone_brief(phone, capabilities(phone, lines)) for phone in theirs.phones],
+        "phones": [phone_brief(phone, capabilities(phone, lines), phone.id in texted) for phone in theirs.phones],
         "tokens": [token_brief(token) for token in theirs.tokens],
         "u2ftokens": [],
         "webauthncredentials": [key_brief(key) for key in theirs.keys],
@@ -52,11 +59,12 @@ def briefs(connection: sa.Connection, users: Sequence[User]) -> dict[str, JsonVa
 
 
 def show_phones(connection: sa.Connection, phones: Sequence[PhoneRow], lines: Lines) -> list[JsonValue]:
-    owners = owners_of_phones(connection, [phone.id for phone in phones])
+    ids = [phone.id for phone in phones]
+    owners, texted = owners_of_phones(connection, ids), phones_with_passcodes(connection, ids)
     known = _owners(connection, owners)
     return [
         {
-            **phone_brief(phone, capabilities(phone, lines)),
+            **phone_brief(phone, capabilities(phone, lines), phone.id in texted),
             "users": [known[user.id] for user in owners[phone.id]],
         }
         for phone in phones

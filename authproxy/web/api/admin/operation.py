@@ -14,10 +14,10 @@ from authproxy.secondfactor import audit
 from authproxy.secondfactor.api_permissions import ApiPermission
 from authproxy.secondfactor.authapi import Application
 from authproxy.secondfactor.listing import Listing, Window
-from authproxy.secondfactor.refusals import NotDone
+from authproxy.secondfactor.refusals import AlreadyThere, NotDone, NotFound
 from authproxy.web.api.admin.rooms import ApiRooms
 from authproxy.web.api.admin.shapes import NOTHING, Parameter, Schema, parameters
-from authproxy.web.api.envelope import INVALID_PARAMETERS, Refusal
+from authproxy.web.api.envelope import DUPLICATE, FORBIDDEN, INVALID_PARAMETERS, NOT_FOUND, Refusal
 from authproxy.web.api.parameters import Parameters
 
 T = TypeVar("T")
@@ -128,6 +128,11 @@ class Operation:
         """``users`` of ``/admin/v1/users/{user_id}``."""
         return self.path.split("/")[3]
 
+    def check(self, asked: Asked) -> None:
+        """Whether the application may call it. Raises Refusal."""
+        if not any(asked.may(permission) for permission in self.permissions):
+            raise Refusal(FORBIDDEN, f"The application has no permission {self.permissions[0]}.")
+
 
 def table(permission_to_read: tuple[ApiPermission, ...], permission_to_write: tuple[ApiPermission, ...]) -> _Makes:
     """Makes the operations of a noun."""
@@ -160,6 +165,17 @@ def table(permission_to_read: tuple[ApiPermission, ...], permission_to_write: tu
 
 
 _Makes = Callable[..., Operation]
+
+
+def refusal_of(error: NotDone) -> Refusal:
+    """What a client is told of it."""
+    match error:
+        case NotFound():
+            return Refusal(NOT_FOUND, str(error))
+        case AlreadyThere():
+            return Refusal(DUPLICATE, str(error))
+        case _:
+            return Refusal(INVALID_PARAMETERS, str(error))
 
 
 def gone(_connection: sa.Connection, _asked: Asked) -> JsonValue:

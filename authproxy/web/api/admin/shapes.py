@@ -21,6 +21,7 @@ _KINDS: Final = {
     "boolean": FLAG,
     "list": {"type": "array", "items": TEXT},
     "object": FREE,
+    "objects": {"type": "array", "items": FREE},
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 import sqlalchemy as sa
@@ -217,12 +217,7 @@ def _none(connection: sa.Connection, asked: Asked) -> Part:
 
 def _bulk_create(connection: sa.Connection, asked: Asked) -> JsonValue:
     """All or none."""
-    rows = asked.parameters.value("users")
-    if isinstance(rows, str):
-        rows = _read_json(rows)
-    if not isinstance(rows, list) or not 1 <= len(rows) <= _MOST_BULK:
-        raise Refusal(INVALID_PARAMETERS, "users")
-    made = [_add_row(connection, asked, row) for row in rows]
+    made = [_add_row(connection, asked, row) for row in asked.parameters.records("users", _MOST_BULK)]
     asked.note(connection, "user import", f"{len(made)} users", {"users": len(made)})
     return show_users(connection, [domain.user_by_id(connection, user_id) for user_id in made], asked.rooms.lines)
 
@@ -230,17 +225,7 @@ def _bulk_create(connection: sa.Connection, asked: Asked) -> JsonValue:
 _MOST_BULK = 100
 
 
-def _read_json(text: str) -> JsonValue:
-    try:
-        value: JsonValue = json.loads(text)
-    except (ValueError, RecursionError):
-        raise Refusal(INVALID_PARAMETERS, "users") from None
-    return value
-
-
-def _add_row(connection: sa.Connection, asked: Asked, row: JsonValue) -> str:
-    if not isinstance(row, dict):
-        raise Refusal(INVALID_PARAMETERS, "users")
+def _add_row(connection: sa.Connection, asked: Asked, row: Mapping[str, JsonValue]) -> str:
     one = asked.with_parameters(row)
     user = domain.add_user(connection, one.parameters.required("username"), asked.rooms.mode)
     _apply(connection, one, user)
@@ -264,7 +249,8 @@ OPERATIONS = (
     _op("GET", "/v1/users", _list, "Users, or those of a name, address or list",
         "username email username_list:list user_id_list:list", many(USER), is_list=True),
     _op("POST", "/v1/users", _add, "Add a user", f"username! {_DETAILS}", USER),
-    _op("POST", "/v1/users/bulk_create", _bulk_create, "Add up to 100 users, or none", "users:list!", many(USER)),
+    _op("POST", "/v1/users/bulk_create", _bulk_create, "Add up to 100 users, or none",
+        "users:objects!", many(USER)),
     _op("POST", "/v1/users/bulk_send_to_trash", _bulk_delete, "Delete up to 100 users", "user_id_list:list!"),
     _op("GET", "/v1/users/{user_id}", _get, "One user", gives=USER),
     _op("POST", "/v1/users/{user_id}", _change, "Change a user", f"username {_DETAILS}", USER),
