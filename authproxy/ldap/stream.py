@@ -58,6 +58,30 @@ def _header(data: bytes, at: int, tag: int) -> tuple[int, int]:
     return start, size
 
 
+def end_of_run(data: bytes, at: int, like: bytes) -> int:
+    """Where the whole messages that begin at ``at`` end, as long as each is of the message ID and tag that
+    ``like`` encodes: entry after entry of one search, which is most of what a directory sends. To read each head
+    would take longer than all the rest of passing it on. What isn't understood is left to :func:`read_head`."""
+    end, begins = len(data), data.startswith
+    while at + 6 < end and data[at] == ber.SEQUENCE:
+        size = data[at + 1]
+        if size < 0x80:
+            start = at + 2
+        elif size == 0x81:
+            start, size = at + 3, data[at + 2]
+        elif size == 0x82:
+            start, size = at + 4, data[at + 2] << 8 | data[at + 3]
+        elif size == 0x84:  # Active Directory's, whatever the size
+            start, size = at + 6, int.from_bytes(data[at + 2 : at + 6], "big")
+        else:
+            break
+        stop = start + size
+        if stop > end or not begins(like, start, stop):
+            break
+        at = stop
+    return at
+
+
 class Passing(NamedTuple):
     """Bytes to pass on as they are."""
 
@@ -129,6 +153,8 @@ class ResponseStream:
                 self.ended.append(head.message_id)
             self._left = max(0, stop - end)
             at = min(stop, end)
+            if head.tag == messages.SEARCH_ENTRY and not self.is_gap_wanted:
+                at = end_of_run(data, at, ber.integer(head.message_id) + bytes((head.tag,)))
         if begin < at:
             yield Passing(data[begin:at])  # the very same object if nothing was cut out
         self._held = data[at:]

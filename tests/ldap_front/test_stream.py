@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authproxy.ldap import messages, responses
+from authproxy.ldap import ber, messages, responses
 from authproxy.ldap.ber import BerError, Framer, Incomplete
 from authproxy.ldap.messages import seal
 from authproxy.ldap.responses import Result
-from authproxy.ldap.stream import Gap, Head, Kept, Passing, ResponseStream, read_head
+from authproxy.ldap.stream import Gap, Head, Kept, Passing, ResponseStream, end_of_run, read_head
 
 
 def result(message_id: int, tag: int, text: str = "") -> bytes:
@@ -104,6 +104,37 @@ def test_heads() -> None:
     for cut in range(12):
         with pytest.raises(Incomplete):
             read_head(LONG_FORM[: min(cut, 11)], 0)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([3, 3, 3, 4, 130]), st.integers(0, 300), st.integers(0, 4)), max_size=12),
+    st.integers(0, 400),
+)
+def test_a_run_of_entries_ends_at_the_first_other_or_incomplete_message(
+    entries: list[tuple[int, int, int]], cut: int
+) -> None:
+    """Each with message ID, size, and how many octets there are of its length, 0 for the shortest form."""
+    encoded = [_entry(*entry) for entry in entries]
+    data = b"".join(encoded)
+    data = data[: max(0, len(data) - cut)]
+    wanted = 0
+    for (message_id, _, octets), entry in zip(entries, encoded, strict=True):
+        if message_id != 3 or octets == 3 or wanted + len(entry) > len(data):
+            break
+        wanted += len(entry)
+    assert end_of_run(b"xx" + data, 2, b"\x02\x01\x03\x64") == wanted + 2
+
+
+def _entry(message_id: int, size: int, octets: int) -> bytes:
+    body = ber.integer(message_id) + ber.tlv(messages.SEARCH_ENTRY, bytes(size))
+    if not octets:
+        return ber.tlv(ber.SEQUENCE, body)
+    octets = max(octets, (len(body).bit_length() + 7) // 8)
+    return bytes((0x30, 0x80 | octets)) + len(body).to_bytes(octets, "big") + body
+
+
+def test_a_run_is_left_where_a_message_has_no_room_for_what_it_should_begin_with() -> None:
+    assert end_of_run(b"\x30\x03\x02\x01\x03\x64\x00" + ENTRY, 0, b"\x02\x01\x03\x64") == 0
 
 
 def test_what_stands_before_nonsense_passes() -> None:
