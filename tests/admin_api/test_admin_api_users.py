@@ -89,6 +89,33 @@ def test_deleting_twice_is_no_error(adm: Any) -> None:
     assert error(adm.get_user_by_id, made["user_id"])[0] == 404
 
 
+def in_bulk(adm: Any, action: str, *ids: str) -> list[dict[str, Any]]:
+    path = f"/admin/v1/users/bulk_{action}"
+    users: list[dict[str, Any]] = adm.json_api_call("POST", path, {"user_id_list": json.dumps(ids)})
+    return users
+
+
+def test_who_is_in_the_trash_is_pending_deletion_until_restored(adm: Any, auth: Any) -> None:
+    ida, ivo = (adm.add_user(name, status="bypass")["user_id"] for name in ("ida2", "ivo"))
+    told = in_bulk(adm, "send_to_trash", ida, ivo, NOWHERE)
+    assert {user["user_id"]: user["status"] for user in told} == dict.fromkeys((ida, ivo), "pending deletion")
+    assert adm.get_info_summary()["user_pending_deletion_count"] == 2
+    assert auth.preauth(username="ida2")["result"] == "deny"
+    assert adm.get_users_by_name("ida2")[0]["status"] == "pending deletion"
+    assert error(adm.update_user, ida, status="active")[:2] == (400, 40002)
+    assert error(adm.add_user, "ida2")[:2] == (400, 40003)
+    (back,) = in_bulk(adm, "restore", ida)
+    assert (back["user_id"], back["status"]) == (ida, "bypass")
+    assert auth.preauth(username="ida2")["result"] == "allow"
+    assert in_bulk(adm, "restore", NOWHERE) == []
+    for action in ("send_to_trash", "restore"):
+        assert error(in_bulk, adm, action)[:2] == (400, 40002)
+        assert error(in_bulk, adm, action, *["x"] * 101)[:2] == (400, 40002)
+    for user in (ida, ivo):
+        adm.delete_user(user)
+    assert adm.get_info_summary()["user_pending_deletion_count"] == 0
+
+
 @pytest.mark.parametrize(
     ("given", "code"),
     [({"status": "sleeping"}, 40002), ({"email": "no mail"}, 40002), ({"realname": "x\ny"}, 40002)],

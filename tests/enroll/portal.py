@@ -70,6 +70,6 @@ class Site:
     def _open(self, request: urllib.request.Request) -> Any:
         context = ssl.create_default_context(cafile=str(self.host.ca))
         try:
-            return urllib.request.urlopen(request, timeout=20, context=context)
+            return urllib.request.urlopen(request, timeout=60, context=context)
         except urllib.error.HTTPError as error:
             return error

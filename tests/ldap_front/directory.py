@@ -103,6 +103,6 @@ def settings_for(port: int, **changes: Any) -> AdClientSettings:
         "bind_dn": SERVICE,
         "username_attribute": "uid",
         "at_attribute": "mail",
-        "timeout": 2.0,
+        "timeout": 20.0,
     }
     return AdClientSettings(**values | changes)

@@ -110,7 +110,7 @@ class Door:
 MakeDoor = Callable[..., Door]
 
 
-async def until(condition: Any, seconds: float = 5.0) -> None:
+async def until(condition: Any, seconds: float = 60.0) -> None:
     """Waits for a condition; fails when it does not come true."""
     give_up = reactor.seconds() + seconds
     while not condition():

@@ -40,6 +40,6 @@ class Tools:
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
         )
         return done.returncode, (done.stdout + done.stderr).strip()

@@ -15,7 +15,7 @@ from authproxy.ldap.messages import Envelope, open_envelope, seal
 from authproxy.ldap.requests import Extended, Request, Scope, Search, SimpleBind
 from authproxy.ldap.responses import Result
 
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 
 
 class WireClient(Protocol):

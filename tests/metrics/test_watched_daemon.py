@@ -78,7 +78,7 @@ class Watched:
     def get(self, path: str, accept: str = "text/plain") -> tuple[int, str]:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers={"Accept": accept})
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
+            with urllib.request.urlopen(request, timeout=30) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -96,7 +96,7 @@ class Watched:
         return sum(found)
 
     def login(self, name: str, typed: str, port: int = 0) -> str | None:
-        return Radclient(("127.0.0.1", port or self.radius), SECRET, timeout=10).login(name, typed).code
+        return Radclient(("127.0.0.1", port or self.radius), SECRET, timeout=30).login(name, typed).code
 
 
 @pytest.fixture(scope="module")

@@ -183,7 +183,7 @@ class Browser:
     def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         context = ssl.create_default_context(cafile=str(self.ca))
-        connection = http.client.HTTPSConnection("localhost", self.port, context=context, timeout=30)
+        connection = http.client.HTTPSConnection("localhost", self.port, context=context, timeout=60)
         with closing(connection):
             connection.request(method, path, body or None, headers)
             response = connection.getresponse()

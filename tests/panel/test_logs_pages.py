@@ -37,7 +37,7 @@ def login(panel: PanelHost, login_id: str, username: str, at: float | None = Non
 def streamed(panel: PanelHost, path: str) -> Iterator[http.client.HTTPResponse]:
     """An answer that is read bit by bit."""
     context = ssl.create_default_context(cafile=str(panel.api.ca))
-    connection = http.client.HTTPSConnection("localhost", panel.api.port, context=context, timeout=30)
+    connection = http.client.HTTPSConnection("localhost", panel.api.port, context=context, timeout=60)
     connection.request("GET", path, headers={"Cookie": f"{COOKIE}={panel.open_session(Role.OWNER).cookie}"})
     try:
         yield connection.getresponse()

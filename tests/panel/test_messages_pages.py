@@ -38,7 +38,7 @@ def panel(tmp_path_factory: pytest.TempPathFactory, server: MailServer) -> Itera
 
 
 def arrived(server: MailServer, to: str) -> Mail:
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + 60
     while time.monotonic() < give_up:
         for mail in server.mails:
             if mail.recipients == [to]:

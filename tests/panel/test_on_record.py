@@ -124,6 +124,8 @@ def users_and_groups(clerk: Clerk) -> None:
     for page in ("/admin/groups/{group}/join", "/admin/groups/{group}/leave"):
         clerk.does(page, {"user": "zoe"}, group=group)
     clerk.does("/admin/groups/{group}/delete", group=group)
+    assert clerk.does("/admin/users/{user}/trash", user=user) == "user trash"
+    assert clerk.does("/admin/users/{user}/restore", user=user) == "user restore"
     clerk.does("/admin/users/{user}/delete", user=user)
 
 

@@ -107,6 +107,44 @@ def test_a_locked_out_user_may_try_again(panel: PanelHost) -> None:
     assert panel.last_change("user unlock").detail["before"] == {"failures": 9, "locked_until": 9e9}
 
 
+def test_who_is_in_the_trash_is_found_there_and_comes_back_as_before(panel: PanelHost) -> None:
+    user, browser = panel.user("trashed1"), panel.browser(Role.USER_MANAGER)
+    with panel.writing() as connection:
+        connection.exec_driver_sql("UPDATE users SET status = 'bypass' WHERE id = ?", (user.id,))
+    page = browser.submit(f"/admin/users/{user.id}/trash")
+    assert "The user is in the trash" in page.text
+    assert "Bring back from the trash" in page.text
+    assert user.id in browser.get("/admin/users?text=trashed1&status=pending+deletion").html
+    assert user.id not in browser.get("/admin/users?text=trashed1&status=disabled").html
+    edit = edited(browser, user.id, name="trashed1", status="active")
+    assert browser.post(f"/admin/users/{user.id}/edit", edit).status == 400
+    assert "The user is back" in browser.submit(f"/admin/users/{user.id}/restore").text
+    with panel.reading() as connection:
+        assert user_by_id(connection, user.id).status == "bypass"
+    ids = [user.id, panel.user("trashed2").id]
+    for action in ("trash", "restore"):
+        page = browser.submit("/admin/users/bulk", {"user": ids, "action": action})
+        assert "Users changed: 2" in page.text
+    assert panel.last_change("user restore").detail["before"] == {"status": "pending deletion"}
+
+
+def test_who_may_not_exempt_users_brings_none_back_who_would_be(panel: PanelHost) -> None:
+    user, browser = panel.user("trashed3"), panel.browser(Role.USER_MANAGER)
+    with panel.writing() as connection:
+        connection.exec_driver_sql("UPDATE users SET status = 'bypass' WHERE id = ?", (user.id,))
+        connection.execute(
+            settings.insert().values(key=f"{PREFIX}user_managers_can_put_users_in_bypass", value="false")
+        )
+    try:
+        browser.submit(f"/admin/users/{user.id}/trash")
+        assert browser.post(f"/admin/users/{user.id}/restore").status == 400
+        with panel.reading() as connection:
+            assert user_by_id(connection, user.id).trashed
+    finally:
+        with panel.writing() as connection:
+            connection.execute(settings.delete().where(settings.c.key.startswith(PREFIX)))
+
+
 def test_several_at_once_change_status_and_group_and_are_deleted_after_a_question(panel: PanelHost) -> None:
     browser, ids = panel.browser(), [panel.user(f"bulk{number}").id for number in range(3)]
     assert (

@@ -26,7 +26,7 @@ import pytest
 from tests.peers.ports import free_port
 
 _BINARY = shutil.which("freeradius", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-_START_SECONDS = 15.0
+_START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

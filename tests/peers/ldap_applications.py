@@ -22,7 +22,7 @@ from tests.peers.ports import free_port
 from tests.peers.slapd import PEOPLE, VPN, Slapd
 
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-_START_SECONDS = 10.0
+_START_SECONDS = 60.0
 _APACHE_MODULES = "mpm_event authn_core authz_core auth_basic ldap authnz_ldap"
 
 

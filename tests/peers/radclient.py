@@ -52,7 +52,7 @@ def require_radclient() -> str:
 
 
 class Radclient:
-    def __init__(self, server: tuple[str, int], secret: str, *, timeout: float = 10.0, retries: int = 1) -> None:
+    def __init__(self, server: tuple[str, int], secret: str, *, timeout: float = 30.0, retries: int = 1) -> None:
         """``retries``: how often a request is sent in all; ``timeout``: seconds for each."""
         self._binary = require_radclient()
         host, port = server

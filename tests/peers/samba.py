@@ -32,7 +32,7 @@ PASSWORD = "Passw0rd-123"
 _ADMIN_PASSWORD = "Adm1n-Passw0rd!"
 _POPULATE = Path(__file__).with_name("samba_accounts.py")
 _SYSTEM_PYTHON = "/usr/bin/python3"  # Debian's python3-samba is not in a virtual environment
-_START_SECONDS = 30.0
+_START_SECONDS = 60.0
 _WRONG_TRIES_TO_LOCK = 3
 
 _CONFIG = """[global]

@@ -27,7 +27,7 @@ import trustme
 from tests.peers.ports import free_port
 
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-_START_SECONDS = 15.0
+_START_SECONDS = 60.0
 
 BASE = "dc=example,dc=test"
 PEOPLE = f"ou=People,{BASE}"

@@ -26,7 +26,7 @@ def read_qr(png: bytes) -> str:
         ["zbarimg", "--quiet", "--raw", "-Sdisable", "-Sqrcode.enable", "-"],
         input=png,
         capture_output=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()

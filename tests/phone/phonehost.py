@@ -155,16 +155,16 @@ class PhoneHost:
         request = urllib.request.Request(self.url + path, body, headers or {})
         context = ssl.create_default_context(cafile=str(self.ca))
         try:
-            with urllib.request.urlopen(request, timeout=20, context=context) as response:
+            with urllib.request.urlopen(request, timeout=60, context=context) as response:
                 return {**json.loads(response.read()), "http": response.status}
         except urllib.error.HTTPError as error:
             return {**json.loads(error.read()), "http": error.code}
 
-    def pending(self, phone: WebPhone, patience: float = 20.0) -> dict[str, Any]:
+    def pending(self, phone: WebPhone, patience: float = 60.0) -> dict[str, Any]:
         """The push that comes."""
         return self.wait_for(lambda: next(iter(self.post(phone, "pushes")["pushes"]), None), patience)
 
-    def wait_for(self, found: Callable[[], Any], patience: float = 20.0) -> Any:
+    def wait_for(self, found: Callable[[], Any], patience: float = 60.0) -> Any:
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             value = found()

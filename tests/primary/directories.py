@@ -27,7 +27,7 @@ def settings_for(
         "username_attribute": "uid",
         "at_attribute": "mail",
         "ssl_ca_certs_file": Path(peer.ca_file),
-        "timeout": 4.0,
+        "timeout": 20.0,
     }
     return AdClientSettings(**values | changes)
 

@@ -22,6 +22,7 @@ from tests.peers.slapd import Slapd, password_of
 from tests.primary.directories import login, settings_for
 
 Pair = tuple[Slapd, Slapd]
+TIMEOUT = 6.0  # of whoever asks two servers of which one hangs: each has half of it
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +42,10 @@ def pair(both: Pair) -> Pair:
     return both
 
 
-@pytest.fixture
-def primary(pair: Pair) -> Iterator[DirectoryPrimary]:
-    made = DirectoryPrimary(settings_for(pair[0], ports=(pair[0].port, pair[1].port), timeout=2.0), reactor)
+@pytest.fixture(params=[60.0])
+def primary(pair: Pair, request: pytest.FixtureRequest) -> Iterator[DirectoryPrimary]:
+    ports = (pair[0].port, pair[1].port)
+    made = DirectoryPrimary(settings_for(pair[0], ports=ports, timeout=request.param), reactor)
     yield made
     made.close()
     pytest_twisted.blockon(deferLater(reactor, 0.02, lambda: None))
@@ -60,20 +62,27 @@ async def timed_login(primary: DirectoryPrimary, number: int = 20) -> float:
     return time.monotonic() - began
 
 
+async def assert_asked_first(primary: DirectoryPrimary) -> None:
+    """The one that answers is the one that is asked first."""
+    before = primary._hosts.state().failovers
+    await timed_login(primary)
+    assert primary._hosts.state().failovers == before
+
+
 async def test_a_dead_first_host_is_passed_over_and_used_again_when_it_is_back(
     pair: Pair, primary: DirectoryPrimary
 ) -> None:
     first, second = primary._hosts.all
     pair[0].kill()
-    assert await timed_login(primary) < 1.0
+    await timed_login(primary)
     assert (first.is_up, second.is_up) == (False, True)
-    assert await timed_login(primary) < 0.2
+    await assert_asked_first(primary)
     pair[0].start()
-    give_up = time.monotonic() + 5
+    give_up = time.monotonic() + 60
     while not first.is_up and time.monotonic() < give_up:
         await sleep(0.05)
     pair[1].kill()
-    assert await timed_login(primary) < 1.0
+    await assert_asked_first(primary)
 
 
 async def test_killing_a_host_under_load_costs_no_login(pair: Pair, primary: DirectoryPrimary) -> None:
@@ -96,20 +105,22 @@ async def test_killing_a_host_under_load_costs_no_login(pair: Pair, primary: Dir
     assert len(verdicts) == 24 * 12
 
 
+@pytest.mark.parametrize("primary", [TIMEOUT], indirect=True)
 async def test_a_hanging_host_delays_logins_once_and_less_than_the_timeout(
     pair: Pair, primary: DirectoryPrimary
 ) -> None:
     await timed_login(primary)
     pair[0].pause()
     waits = await gatherResults([Deferred.fromCoroutine(timed_login(primary, 20 + n)) for n in range(20)])
-    assert max(waits) < 2.0
-    assert await timed_login(primary) < 0.2
+    assert max(waits) < TIMEOUT
+    await assert_asked_first(primary)
     pair[0].resume()
 
 
+@pytest.mark.parametrize("primary", [TIMEOUT], indirect=True)
 async def test_a_host_that_hangs_from_the_start_is_passed_over(pair: Pair, primary: DirectoryPrimary) -> None:
     pair[0].pause()
-    assert await timed_login(primary) < 2.0
+    assert await timed_login(primary) < TIMEOUT
     pair[0].resume()
 
 
@@ -135,9 +146,11 @@ async def test_a_server_that_closes_idle_connections_is_just_asked_again(tmp_pat
     with Slapd(tmp_path / "peer", users=20, idle=1) as peer:
         primary = DirectoryPrimary(settings_for(peer), reactor)
         await timed_login(primary)
-        await sleep(2.2)
-        assert primary._hosts.all[0]._service is None
-        assert await timed_login(primary) < 0.5
+        give_up = time.monotonic() + 60
+        while primary._hosts.all[0]._service is not None:
+            assert time.monotonic() < give_up
+            await sleep(0.05)
+        await assert_asked_first(primary)
         assert primary._hosts.all[0].is_up
         primary.close()
         await sleep(0.02)

@@ -73,7 +73,7 @@ def serve() -> Iterator[Serve]:
             Secret("svc"),
             AuthType.PLAIN,
             SERVICE,
-            timeout=3.0,
+            timeout=20.0,
         )
         primary = DirectoryPrimary(settings, reactor)
         running.append((primary, directory, port))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import warnings
 from dataclasses import dataclass, field
 from html import unescape
@@ -78,17 +79,16 @@ class Visitor:
     def passcode(self, code: str) -> Page:
         return self.choose("passcode", passcode=code)
 
-    def wait(self, times: int = 200) -> Page:
+    def wait(self, seconds: float = 30.0) -> Page:
         """Loads the page again, until it is another one."""
-        before = self.page.title
-        for _ in range(times):
-            if self.get(self.page.url).title != before or self.page.gone:
-                return self.page
-        raise AssertionError(f"the page still says {before!r}")
+        before, give_up = self.page.title, time.monotonic() + seconds
+        while self.get(self.page.url).title == before and not self.page.gone:
+            assert time.monotonic() < give_up, f"the page still says {before!r}"
+        return self.page
 
     def _follow(self, method: str, url: str, **more: Any) -> Page:
         for _ in range(10):
-            answer = self.session.request(method, url, allow_redirects=False, timeout=20, **more)
+            answer = self.session.request(method, url, allow_redirects=False, timeout=60, **more)
             to = answer.headers.get("Location", "")
             headers = {name.lower(): value for name, value in answer.headers.items()}
             if not to:

@@ -307,7 +307,7 @@ def exchange(demo: Demo, place: str = "data", **changed: str) -> tuple[int, dict
     }
     visitor = Visitor(demo.host)
     given = {name: value for name, value in fields.items() if value}
-    answer = visitor.session.post(f"{visitor.base}/oauth/v1/token", timeout=20, **{place: given})  # type: ignore[arg-type]
+    answer = visitor.session.post(f"{visitor.base}/oauth/v1/token", timeout=60, **{place: given})  # type: ignore[arg-type]
     return answer.status_code, answer.json()
 
 

@@ -19,13 +19,12 @@ from authproxy.store import tables
 from tests.enroll.portal import Site
 from tests.peers.axe import violations
 from tests.peers.zbar import read_qr
-from tests.phone.chromium import Chromium
+from tests.phone.chromium import Chromium, width_of
 from tests.prompt.demo import Demo, quietly
 from tests.web.apihost import ApiHost
 
 pytestmark = pytest.mark.peer("chromium")
 CHOOSING = "How do you want to log in?"
-WIDTH = "document.documentElement.scrollWidth"
 _APP = b"<!doctype html><title>app</title><h1>Back at the application</h1>"
 _INTERNAL = {
     "protocol": "ctap2",
@@ -49,7 +48,18 @@ class Tab:
         self.page.get_by_role("heading", name=text, level=1).wait_for()
 
     def press(self, name: str) -> None:
+        self.page.wait_for_load_state()  # buttons for security keys want their script
         self.page.get_by_role("button", name=name).click()
+
+    def excuse(self, status: int) -> None:
+        """What the console says of an answer that was meant to come."""
+        while not self.said:
+            self.page.wait_for_event("console")
+        assert all(f"status of {status}" in line for line in self.said), self.said
+        self.said.clear()
+
+    def alert(self, text: str) -> None:
+        self.page.get_by_role("alert").filter(has_text=text).wait_for()
 
     def go(self, username: str, **more: Any) -> None:
         self.page.goto(quietly(self.demo.client().create_auth_url, username, "s" * 36, **more))
@@ -149,7 +159,7 @@ def test_a_denied_push_says_so_and_another_way_is_chosen(chromium: Chromium, dem
         opened.press("Send a push to XXX-XXX-0100")
         opened.heading("Look at your phone")
         demo.host.answer_push(PushStatus.DENIED)
-        opened.page.get_by_role("alert").filter(has_text="Login request denied.").wait_for()
+        opened.alert("Login request denied.")
         opened.page.get_by_label("Passcode").fill(demo.host.code("alice"))
         opened.press("Log in")
         return opened.result("alice")
@@ -199,7 +209,7 @@ def test_pages_are_for_everybody_and_no_wider_than_a_small_screen(
 
         def look(title: str) -> None:
             opened.heading(title)
-            found.append((opened.page.evaluate(WIDTH), violations(opened.page)))
+            found.append((width_of(opened.page), violations(opened.page)))
 
         opened.key()
         opened.go(name)
@@ -212,6 +222,7 @@ def test_pages_are_for_everybody_and_no_wider_than_a_small_screen(
         opened.go("alice")
         opened.page.get_by_label("Passcode").fill("000000")
         opened.press("Log in")
+        opened.alert("Incorrect passcode.")
         look(CHOOSING)
         opened.press("Send a push to XXX-XXX-0100")
         look("Enter this number on your phone")
@@ -221,9 +232,10 @@ def test_pages_are_for_everybody_and_no_wider_than_a_small_screen(
         look("Is this your own device?")
         opened.go("dave")
         look("You can not log in")
+        opened.excuse(403)
         opened.page.goto(f"https://localhost:{host.port}/prompt/0")
         look("This login is over")
-        opened.said.clear()  # of the answers 403 and 410
+        opened.excuse(410)
         return found
 
     assert within(chromium, demo, work, scheme=scheme, width=320, height=568) == [(320, [])] * 8
@@ -301,7 +313,7 @@ def register(opened: Tab, name: str) -> tuple[CDPSession, str]:
 
 def refused(opened: Tab, text: str) -> None:
     opened.press("Use a security key, fingerprint or face")
-    opened.page.get_by_role("alert").filter(has_text=text).wait_for()
+    opened.alert(text)
     opened.heading(CHOOSING)
 
 
@@ -336,7 +348,6 @@ def test_a_key_of_somebody_else_is_refused(chromium: Chromium, demo: Demo) -> No
             connection.execute(tables.security_keys.update().values(user_id=other.id))
         opened.press("Use a security key, fingerprint or face")
         opened.page.get_by_role("status").filter(has_text="No key answered.").wait_for()
-        opened.said.clear()  # of the answer 409
 
     within(chromium, demo, work)
 

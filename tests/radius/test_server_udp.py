@@ -52,7 +52,7 @@ def listening(ports: list[IListeningPort], interface: str, door: Door) -> int:
 async def ask(radclient: str, target: str, attributes: str, command: str = "auth", *options: str) -> str:
     arguments = [radclient, "-x", "-r", "1", "-t", "5", *options, target, command, SECRET.decode()]
     done: subprocess.CompletedProcess[str] = await deferToThread(
-        subprocess.run, arguments, input=attributes, capture_output=True, text=True, timeout=20
+        subprocess.run, arguments, input=attributes, capture_output=True, text=True, timeout=60
     )
     return done.stdout + done.stderr
 
@@ -111,7 +111,7 @@ async def test_radclient_with_a_wrong_secret_gets_no_answer(radclient: str, port
     target = f"127.0.0.1:{listening(ports, '127.0.0.1', door)}"
     arguments = [radclient, "-r", "1", "-t", "0.5", target, "auth", "wrong"]
     done = await deferToThread(
-        subprocess.run, arguments, input=LOGIN.format("x"), capture_output=True, text=True, timeout=20
+        subprocess.run, arguments, input=LOGIN.format("x"), capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, "Received" in done.stdout) == (1, False)
     assert door.dropped(droplog.WRONG_SIGNATURE) >= 1

@@ -39,7 +39,7 @@ def secret_file(tmp_path: Path) -> Path:
 
 def radtest(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "authproxy", "radtest", *arguments]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=30)
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60)
 
 
 @pytest.fixture()

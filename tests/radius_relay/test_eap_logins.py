@@ -112,7 +112,7 @@ class Network:
 
     def answer_push(self, answer: str) -> None:
         """Waits for the only push, and answers it: ``approve`` or ``deny``."""
-        give_up = time.monotonic() + 15
+        give_up = time.monotonic() + 60
         while not (pushes := self.pushes()):
             assert time.monotonic() < give_up, self.daemon.log()[-9000:]
         assert len(pushes) == 1, pushes

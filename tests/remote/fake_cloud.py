@@ -119,7 +119,7 @@ class FakeCloud:
         await on_loop(self._until(path, count))
 
     async def _until(self, path: str, count: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.paths().count(path) < count:
                 await asyncio.sleep(0.005)
 

@@ -62,7 +62,7 @@ class Door:
     ports: dict[str, int]
 
     def login(self, name: str, typed: str, section: str = "only", state: str = "") -> Reply:
-        client = Radclient(("127.0.0.1", self.ports[section]), SECRET, timeout=20)
+        client = Radclient(("127.0.0.1", self.ports[section]), SECRET, timeout=40)
         return client.login(name, typed, [f"State = {state}"] if state else [])
 
     def log(self) -> str:

@@ -63,8 +63,8 @@ class RunningSite:
             talk = self.talk()
         except NotRunning:
             return
-        talk.ask("stop", 30)
-        assert talk.wait_for_end(30)
+        talk.ask("stop", 60)
+        assert talk.wait_for_end(60)
         talk.close()
 
 

@@ -60,12 +60,12 @@ class Manager:
     def __init__(self, path: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
-        self._socket.settimeout(20)
+        self._socket.settimeout(60)
         self.heard: list[dict[str, str]] = []
 
     def wait_for(self, **fields: str) -> dict[str, str]:
         """The next message with these."""
-        give_up = time.monotonic() + 30
+        give_up = time.monotonic() + 60
         while time.monotonic() < give_up:
             lines = self._socket.recv(8192).decode().splitlines()
             message = dict(line.split("=", 1) for line in lines)

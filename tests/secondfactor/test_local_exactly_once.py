@@ -128,7 +128,7 @@ async def test_two_processes_never_accept_the_same_code(service: LocalService, t
         assert process.stdin is not None
         process.stdin.write("pass\n")
         process.stdin.flush()
-    accepted = [line for process in running for line in process.communicate(timeout=20)[0].splitlines()]
+    accepted = [line for process in running for line in process.communicate(timeout=60)[0].splitlines()]
     assert sorted(accepted) == sorted(set(accepted))
     assert [process.returncode for process in running] == [0, 0]
     assert service.value("SELECT min(counter) FROM devices") == 10
@@ -168,7 +168,7 @@ async def test_a_disk_that_fills_up_lets_nobody_in_who_could_come_again(
     running = entering(service.state_dir, logins)
     limit = wal.stat().st_size + 60_000
     told, _ = running.communicate(
-        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n", timeout=20
+        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n", timeout=60
     )
     accepted = [line.split() for line in told.splitlines() if not line.startswith("FAULT")]
     faults = [line for line in told.splitlines() if line.startswith("FAULT")]

@@ -22,7 +22,7 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PanelHost]:
 
 def looked(panel: PanelHost) -> dict[str, Any]:
     """As soon as the board has been looked at once."""
-    anybody, give_up = panel.browser(None), time.monotonic() + 20
+    anybody, give_up = panel.browser(None), time.monotonic() + 60
     while not (shown := anybody.get("/status.json").json())["components"]:
         assert time.monotonic() < give_up
         time.sleep(0.1)

@@ -266,7 +266,7 @@ IN_A_PROCESS = """
 def run_broken(path: Path, fault: str) -> str:
     program = textwrap.dedent(IN_A_PROCESS).replace("BREAK", fault)
     done = subprocess.run(
-        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, timeout=60, check=False
     )
     return done.stdout + done.stderr
 

@@ -58,7 +58,7 @@ class Receiver:
         self._thread.start()
 
     def next(self) -> Message:
-        return Message.of(self.messages.get(timeout=10))
+        return Message.of(self.messages.get(timeout=60))
 
     def hang_up(self) -> None:
         for opened in self._open:

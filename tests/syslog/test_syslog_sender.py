@@ -46,7 +46,7 @@ def sending() -> Iterator[Sending]:
 
 
 def until(is_so: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not is_so():
         assert time.monotonic() < end
         time.sleep(0.005)
@@ -110,7 +110,7 @@ def test_a_server_that_can_not_be_trusted_gets_nothing(
 def test_datagrams_are_cut_to_what_every_receiver_takes(sending: Sending) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
-        receiver.settimeout(10)
+        receiver.settimeout(60)
         sender = sending(receiver.getsockname()[1], "udp")
         sender.send(event("short"))
         assert Message.of(receiver.recv(65535)).text == "short"

@@ -29,7 +29,7 @@ class Daemon:
         self.process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
 
-    def start(self, wait: float = 20.0) -> Daemon:
+    def start(self, wait: float = 60.0) -> Daemon:
         """Returns when the daemon says that it is ready."""
         assert self.process is None or self.process.poll() is not None, "it runs already"
         ready = threading.Event()
@@ -71,8 +71,8 @@ class Daemon:
         assert self._reader is not None
         if self.process.poll() is None:
             self.process.send_signal(how)
-        status = self.process.wait(15)
-        self._reader.join(15)
+        status = self.process.wait(60)
+        self._reader.join(60)
         return status
 
     def command(self, *arguments: str, check: bool = True, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -84,7 +84,7 @@ class Daemon:
             capture_output=True,
             text=True,
             input=stdin,
-            timeout=60,
+            timeout=120,
             check=False,
         )
         assert not check or done.returncode == 0, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"

@@ -136,7 +136,7 @@ class Site:
         return self.codes[name]
 
     def appliance(self, section: str = "auto", secret: str = SECRET) -> Radclient:
-        return Radclient(("127.0.0.1", self.ports[section]), secret, timeout=20)
+        return Radclient(("127.0.0.1", self.ports[section]), secret, timeout=40)
 
     def login(self, name: str, typed: str, section: str = "auto") -> str:
         """The answer's code."""

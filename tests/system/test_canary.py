@@ -147,8 +147,15 @@ class Ears:
             return [secret, base64.b32decode(secret).hex()]
         return [lines[0]]
 
-    def login(self, name: str, typed: str, section: str = "auto", secret: str = SECRETS["radius secret"]) -> str:
-        appliance = Radclient(("127.0.0.1", self.ports[section]), secret, timeout=2)
+    def login(
+        self,
+        name: str,
+        typed: str,
+        section: str = "auto",
+        secret: str = SECRETS["radius secret"],
+        timeout: float = 30,
+    ) -> str:
+        appliance = Radclient(("127.0.0.1", self.ports[section]), secret, timeout=timeout)
         return appliance.login(name, typed).code
 
     def files(self) -> dict[str, bytes]:
@@ -239,14 +246,14 @@ def log_in(ears: Ears) -> None:
     assert ears.login("user0001", f"{right},{bypass}") == "Access-Accept", ears.run("explain")
     assert ears.login("user0001", f"{wrong},{bypass}") == "Access-Reject"
     assert ears.login("user0001", f"{right},{ears.secrets['password in the place of a code']}") == "Access-Reject"
-    assert ears.login("user0001", right) != "Access-Accept"  # a push that nobody answers
+    assert ears.login("user0001", right, timeout=2) != "Access-Accept"  # a push that nobody answers
     assert ears.login("nobody", f"{wrong},{bypass}") == "Access-Reject"
     assert ears.login("user0001", right, "upstream") == "Access-Reject"  # nobody there
     only = ears.secrets["protected secret"]
     assert ears.login("user0001", bypass, "only", only) == "Access-Accept"
     misplaced = ears.secrets["password in the place of a code"]
     assert ears.login("user0001", misplaced, "only", only) == "Access-Reject"
-    assert ears.login("user0001", right, "auto", misplaced) == ""  # another secret: no answer
+    assert ears.login("user0001", right, "auto", misplaced, timeout=2) == ""  # another secret: no answer
     radtest = ("radtest", "--section", "radius_server_auto", "user0001")
     ears.run(*radtest, stdin=f"{right},{bypass}\n")
     ears.run(*radtest, stdin=f"{wrong},{bypass}\n", status=1)

@@ -29,7 +29,7 @@ def story(transcript: str) -> dict[str, list[str]]:
 
 
 def test_once_tells_every_login_with_its_outcome_and_ends_with_status_0() -> None:
-    done = subprocess.run(_ONCE, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(_ONCE, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert list(story(done.stdout).items()) == [
         ("Two users are added, as an administrator would while the daemon runs", []),
@@ -99,7 +99,7 @@ def test_what_it_says_one_can_try_works_and_sigterm_ends_it_with_status_0(
         assert heading in browsed(told, page)
 
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
 
 
 def shell(told: str, command: str, **typed: str) -> subprocess.CompletedProcess[str]:
@@ -109,7 +109,7 @@ def shell(told: str, command: str, **typed: str) -> subprocess.CompletedProcess[
     text = line[1]
     for name, value in typed.items():
         text = text.replace(name, value)
-    return subprocess.run(["sh", "-c", text], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(["sh", "-c", text], capture_output=True, text=True, timeout=120, check=False)
 
 
 def browsed(told: str, page: str) -> str:
@@ -117,6 +117,6 @@ def browsed(told: str, page: str) -> str:
     line = re.search(rf"^    (https://{page})$", told, re.MULTILINE)
     assert line is not None, f"{page} is not in:\n{told}"
     context = ssl._create_unverified_context()  # the certificate was made a moment ago
-    with urllib.request.urlopen(line[1], timeout=20, context=context) as answer:
+    with urllib.request.urlopen(line[1], timeout=60, context=context) as answer:
         html = answer.read().decode()
     return "".join(re.findall(r"<h1[^>]*>(.*?)</h1>", html, re.DOTALL)).strip()

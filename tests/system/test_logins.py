@@ -184,7 +184,7 @@ def test_a_push_holds_the_login_until_it_is_answered(
         assert isinstance(pending, list)
         assert (pending[0]["username"], pending[0]["application"]) == (bob, "radius_server_auto")
         site.daemon.json("push", *decision, pending[0]["id"])
-        assert login.result(20) == code
+        assert login.result(60) == code
     assert site.why(bob) == reason
 
 

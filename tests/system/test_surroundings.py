@@ -35,7 +35,7 @@ def refusal(site: Site, *prefix: str, problems: int = 1) -> str:
         [*prefix, sys.executable, "-m", "authproxy", "run", "--config", str(site.daemon.config)],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert (done.returncode, done.stdout) == (1, ""), done.stdout + done.stderr

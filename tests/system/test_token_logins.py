@@ -41,7 +41,7 @@ def stopped(tmp_path: Path) -> Iterator[tuple[Daemon, Radclient]]:
     key = base64.b64encode(secrets.token_bytes(32)).decode()
     daemon = Daemon(tmp_path, CONFIG.format(state=tmp_path / "state", key=key, port=port))
     daemon.command("user", "add", "alice")
-    yield daemon, Radclient(("127.0.0.1", port), "secret", timeout=10)
+    yield daemon, Radclient(("127.0.0.1", port), "secret", timeout=30)
     if daemon.process is not None:
         daemon.stop()
 

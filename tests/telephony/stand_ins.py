@@ -22,7 +22,7 @@ from xml.etree import ElementTree
 
 ACCOUNT = "AC" + "1" * 32
 TOKEN = "canary-twilio-token-5b1"
-PATIENCE = 15.0
+PATIENCE = 60.0
 
 
 @dataclass
@@ -228,8 +228,9 @@ class PhoneCall:
     def _hear(self, answered: tuple[int, str]) -> None:
         status, text = answered
         assert status == 200, text
-        self.last = ElementTree.fromstring(text)
-        self.heard += [say.text or "" for say in self.last.iter("Say")]
+        last = ElementTree.fromstring(text)
+        self.heard += [say.text or "" for say in last.iter("Say")]
+        self.last = last
 
     @property
     def is_hung_up(self) -> bool:

@@ -56,7 +56,7 @@ class Collector:
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1/traces"
 
-    def next(self, seconds: float = 20.0) -> tuple[dict[str, str], list[Span]]:
+    def next(self, seconds: float = 60.0) -> tuple[dict[str, str], list[Span]]:
         """The attributes of who sent them, and the spans."""
         taken = self.received.get(timeout=seconds)
         return values(list(taken.resource.attributes)), [

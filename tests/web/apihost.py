@@ -155,12 +155,12 @@ class ApiHost:
             alice = tables.users.c.username == "alice"  # may have told of fraud
             connection.execute(tables.users.update().where(alice).values(status="active"))
 
-    def answer_push(self, status: PushStatus, patience: float = 20.0, entered: str = "") -> dict[str, Any]:
-        """Waits for one and answers it; what it showed. ``entered``: the number typed with it."""
+    def answer_push(self, status: PushStatus, patience: float = 60.0, entered: str = "") -> dict[str, Any]:
+        """Waits for one and answers it, the newest; what it showed. ``entered``: the number typed with it."""
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             with self.database.writing() as connection:
-                for push in pending_pushes(connection, time.time()):
+                for push in reversed(pending_pushes(connection, time.time())):
                     decide_push(connection, push.id, status, "test", time.time(), entered)
                     shown = connection.execute(sa.select(tables.pushes).where(tables.pushes.c.id == push.id))
                     row = dict(shown.mappings().one())
@@ -182,7 +182,7 @@ class ApiHost:
         try:
             yield shown
         finally:
-            thread.join(30)
+            thread.join(60)
 
 
 def error(call: Any, *arguments: Any, **named: Any) -> tuple[int, int, str]:

@@ -77,7 +77,7 @@ def test_an_enrollment_that_nobody_claims_in_time_is_invalid(site: Site) -> None
     auth = site.host.client()
     enrolled = auth.enroll(username="hugo", valid_secs=1)
     watched = enrolled["user_id"], enrolled["activation_code"]
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while auth.enroll_status(*watched) == "waiting":
         assert time.monotonic() < deadline
         time.sleep(0.1)

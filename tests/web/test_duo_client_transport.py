@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # du
 
 def send(web: TwinWeb, method: str, target: str, headers: dict[str, str], body: bytes = b"") -> tuple[int, Any]:
     context = ssl.create_default_context(cafile=str(web.ca))
-    connection = http.client.HTTPSConnection("localhost", web.listener.port, context=context, timeout=20)
+    connection = http.client.HTTPSConnection("localhost", web.listener.port, context=context, timeout=60)
     try:
         connection.request(method, target, body or None, headers)
         answer = connection.getresponse()

@@ -123,7 +123,7 @@ class Libduo:
         self.keys = host.keys[app]
         self.offset = offset
         context = ssl.create_default_context(cafile=str(host.ca))
-        self.connection = http.client.HTTPSConnection("localhost", host.port, context=context, timeout=30)
+        self.connection = http.client.HTTPSConnection("localhost", host.port, context=context, timeout=60)
 
     def close(self) -> None:
         self.connection.close()

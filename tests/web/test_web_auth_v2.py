@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # du
 def raw(web: Web, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"") -> Any:
     """Status and JSON."""
     context = ssl.create_default_context(cafile=str(web.ca))
-    connection = http.client.HTTPSConnection("localhost", web.listener.port, context=context, timeout=20)
+    connection = http.client.HTTPSConnection("localhost", web.listener.port, context=context, timeout=60)
     try:
         connection.request(method, path, body or None, headers or {})
         answer = connection.getresponse()

@@ -33,7 +33,7 @@ class Client:
     """Bytes over TLS."""
 
     def __init__(self, web: TwinWeb) -> None:
-        plain = socket.create_connection(("127.0.0.1", web.listener.port), timeout=20)
+        plain = socket.create_connection(("127.0.0.1", web.listener.port), timeout=60)
         context = ssl.create_default_context(cafile=str(web.ca))
         self.socket = context.wrap_socket(plain, server_hostname="localhost")
 

@@ -25,7 +25,7 @@ def shown(port: int) -> bytes:
     """The certificate that a client sees."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain, context.wrap_socket(plain) as secure:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as plain, context.wrap_socket(plain) as secure:
         return secure.getpeercert(binary_form=True) or b""
 
 
@@ -104,7 +104,7 @@ async def test_old_versions_of_tls_are_refused(tmp_path: Path) -> None:
         context.set_ciphers("ALL:@SECLEVEL=0")
         with pytest.warns(DeprecationWarning):
             context.maximum_version = ssl.TLSVersion.TLSv1_1
-        with socket.create_connection(("127.0.0.1", web.listener.port), timeout=10) as plain:
+        with socket.create_connection(("127.0.0.1", web.listener.port), timeout=60) as plain:
             context.wrap_socket(plain).close()
 
     with pytest.raises((ssl.SSLError, ConnectionError)):

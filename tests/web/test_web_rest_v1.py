@@ -35,7 +35,7 @@ def v1(
         **(more or {}),
     }
     context = ssl.create_default_context(cafile=str(web.ca))
-    connection = http.client.HTTPSConnection("localhost", web.listener.port, context=context, timeout=20)
+    connection = http.client.HTTPSConnection("localhost", web.listener.port, context=context, timeout=60)
     try:
         if method == "GET":
             connection.request(method, f"{path}?{encoded}", None, headers)
