@@ -32,6 +32,7 @@ from authproxy.secondfactor.push_jobs import PushLimit
 from authproxy.secondfactor.rulebook import Rulebook
 from authproxy.secondfactor.seeds import SeedBox
 from authproxy.secondfactor.transactions import Transactions
+from authproxy.secondfactor.trash import sweep
 from authproxy.secondfactor.wakeup import listen as wakeup_listen
 from authproxy.store.challenges import StoreChallenges
 from authproxy.store.engine import Database, open_for_writing, sqlite_path
@@ -168,12 +169,14 @@ class Embedded:
 
 
 def _forget_old_logins(writer: Writer, book: Rulebook, reactor: IReactorTime) -> Callable[[], None]:
-    """And what has expired, every few hours. What stops it."""
+    """And what has expired, and users who were in the trash long enough, every few hours. What stops it."""
 
     async def forget() -> None:
-        days = book.service.login_retention_days
+        days, account = book.service.login_retention_days, book.rules.account
+        kept, idle = account.number("pending_deletion_days"), account.number("inactive_user_expiration")
         try:
             await prune_expired(writer, time.time())
+            await sweep(writer, time.time(), kept, idle)
             if days:
                 await prune(writer, time.time() - days * _DAY)
         except StoreUnavailable as error:

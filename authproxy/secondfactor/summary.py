@@ -21,11 +21,12 @@ _ERROR = (
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """``credits`` None: they are not counted down."""
+    """``users``: with those in the trash. ``credits`` None: they are not counted down."""
 
     administrators: int
     applications: int
     users: int
+    trashed: int
     credits: float | None
 
 
@@ -47,6 +48,7 @@ def summary(connection: sa.Connection) -> Summary:
         count(administrators, sa.true()),
         count(applications, applications.c.ikey.is_not(None)),
         count(users, sa.true()),
+        count(users, users.c.trashed.is_not(None)),
         credits_left(connection),
     )
 

@@ -253,8 +253,8 @@ class Clerk:
             values |= {"directory_id": self.directory.id, "directory_key": change.key}
         if change.is_back:
             values["left_directory"] = None
-        if change.enables:
-            values["status"] = "active"
+        if change.enables:  # out of the trash as well
+            values |= {"status": "active", "trashed": None, "restores_to": None}
         if values:
             connection.execute(users.update().where(users.c.id == user.id).values(**values))
         if change.aliases is not None:

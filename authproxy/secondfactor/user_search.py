@@ -12,7 +12,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from authproxy.secondfactor.listing import Listing, Window, containing, is_all
-from authproxy.secondfactor.users import User, read_users
+from authproxy.secondfactor.users import PENDING_DELETION, User, read_users
 from authproxy.store.tables import (
     aliases,
     device_users,
@@ -44,9 +44,9 @@ class UserOrder(StrEnum):
 @dataclass(frozen=True, slots=True)
 class UserFilter:
     """What is wanted; what is empty does not matter. ``text`` anywhere in a name, alias, mail address or token's
-    serial, or in a phone's number (with at least four digits). ``status``: active, bypass, disabled, or
-    ``locked out``. ``names``: normalized, aliases count. ``is_enrolled``: has a phone, a token or a security
-    key."""
+    serial, or in a phone's number (with at least four digits). ``status``: active, bypass, disabled,
+    ``locked out`` or ``pending deletion``. ``names``: normalized, aliases count. ``is_enrolled``: has a phone, a
+    token or a security key."""
 
     text: str = ""
     status: str = ""
@@ -87,8 +87,10 @@ def _conditions(wanted: UserFilter) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = []
     if wanted.status == LOCKED_OUT:
         found.append(users.c.locked_until > time.time())
+    elif wanted.status == PENDING_DELETION:
+        found.append(users.c.trashed.is_not(None))
     elif wanted.status:
-        found.append(users.c.status == wanted.status)
+        found.append(sa.and_(users.c.status == wanted.status, users.c.trashed.is_(None)))
     if wanted.group_id:
         members = sa.select(user_groups.c.user_id).where(user_groups.c.group_id == wanted.group_id)
         found.append(users.c.id.in_(members))

@@ -27,6 +27,8 @@ from authproxy.store.tables import (
 )
 
 STATUSES = ("active", "bypass", "disabled")
+PENDING_DELETION = "pending deletion"
+"""What the status of those is called who are in the trash."""
 _LONGEST_NAME = 253  # what RADIUS can carry
 _LONGEST_TEXT = 256
 _LONGEST_NOTES = 4096
@@ -38,7 +40,8 @@ _EMAIL = re.compile(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+")
 @dataclass(frozen=True, slots=True)
 class User:
     """Times in epoch seconds. ``devices``: code generators and tokens; ``phones`` and ``keys`` (security keys) are
-    counted too. ``custom``: what a site wants to remember. ``groups`` by name."""
+    counted too. ``custom``: what a site wants to remember. ``groups`` by name. ``trashed``: since when in the
+    trash; ``status`` is ``disabled`` then."""
 
     id: str
     username: str
@@ -60,7 +63,12 @@ class User:
     devices: int
     phones: int
     keys: int
+    trashed: float | None = None
     groups: tuple[str, ...] = ()
+
+    @property
+    def shown_status(self) -> str:
+        return self.status if self.trashed is None else PENDING_DELETION
 
     @property
     def is_enrolled(self) -> bool:
@@ -147,9 +155,11 @@ def list_users(connection: sa.Connection) -> list[User]:
 
 def change_user(connection: sa.Connection, user: User, changes: Mapping[str, str]) -> None:
     """``changes`` to email, status, notes, realname, firstname, lastname. Disabling ends the user's pending
-    pushes. Raises BadValue."""
+    pushes. Raises BadValue, also for the status of who is in the trash."""
     checks = {"email": checked_email, "status": checked_status, "notes": checked_notes}
     checked = {name: checks.get(name, checked_text)(value) for name, value in changes.items()}
+    if user.trashed is not None and checked.get("status", user.status) != user.status:
+        raise BadValue(f"{user.username} is in the trash: restore the user first")
     if checked:
         connection.execute(users.update().where(users.c.id == user.id).values(**checked))
     if checked.get("status") == "disabled":
@@ -207,8 +217,10 @@ def _check_free(connection: sa.Connection, username: str) -> None:
     """Raises AlreadyThere."""
     if connection.execute(sa.select(aliases.c.name).where(aliases.c.name == username)).first() is not None:
         raise AlreadyThere(f"{username} is an alias of a user already")
-    if connection.execute(sa.select(users.c.id).where(users.c.username == username)).first() is not None:
-        raise AlreadyThere(f"there is a user {username} already")
+    namesake = connection.execute(sa.select(users.c.trashed).where(users.c.username == username)).first()
+    if namesake is not None:
+        where = "" if namesake.trashed is None else ", in the trash"
+        raise AlreadyThere(f"there is a user {username} already{where}")
 
 
 def checked_text(text: str) -> str:

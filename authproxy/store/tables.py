@@ -60,8 +60,12 @@ users = Table(
     Column("last_login", Float),
     Column("failures", Integer, nullable=False, server_default="0"),  # wrong passcodes in a row
     Column("locked_until", Float),
+    Column("trashed", Float),  # since when the user waits in the trash to be deleted
+    Column("restores_to", Text),  # the status of before
+    Column("restored", Float),  # last time the user came out of it: that counts as being seen
     UniqueConstraint("directory_id", "directory_key"),
     _one_of("status", "active", "bypass", "disabled"),
+    CheckConstraint("trashed IS NULL OR status = 'disabled'", name="trashed"),
 )
 
 groups = Table(
@@ -297,7 +301,7 @@ telephony = Table(
 
 Index(
     "ix_telephony_search",
-    *(telephony.c[name] for name in ("at", "id", "kind", "status", "purpose", "user_id", "last_digits")),
+    *(telephony.c[name] for name in ("at", "id", "kind", "status", "purpose", "user_id", "last_digits", "cost")),
 )
 
 applications = Table(

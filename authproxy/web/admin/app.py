@@ -34,6 +34,7 @@ from authproxy.web.admin import (
     status,
     telephony_log,
     tokens,
+    trash,
     user,
     users,
 )
@@ -55,6 +56,7 @@ PAGES: Final[tuple[Page, ...]] = tuple(
         dashboard.PAGES,
         users.PAGES,
         user.PAGES,
+        trash.PAGES,
         groups.PAGES,
         phones.PAGES,
         lost.PAGES,

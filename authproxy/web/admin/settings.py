@@ -21,6 +21,7 @@ HOME: Final = "/admin/settings"
 _PARTS: Final = (
     ("The account", ("name", "language", "timezone", "log_retention_days")),
     ("Lockout", ("lockout_threshold", "lockout_expire_duration")),
+    ("Users nobody sees", ("inactive_user_expiration", "pending_deletion_days")),
     ("Text messages", ("sms_batch", "sms_expiration", "sms_message")),
     ("Reports of fraud", ("fraud_email_enabled", "fraud_email")),
     ("Telephony credits", ("telephony_warning_min", "user_telephony_cost_max", "telephony_at_zero")),

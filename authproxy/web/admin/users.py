@@ -18,7 +18,16 @@ from authproxy.secondfactor.roles import Permission
 from authproxy.secondfactor.rows import BadRow, read_csv
 from authproxy.secondfactor.user_card import card_of
 from authproxy.secondfactor.user_search import LOCKED_OUT, UserFilter, search_users
-from authproxy.secondfactor.users import STATUSES, User, add_user, change_user, delete_user, user_by_id
+from authproxy.secondfactor.users import (
+    PENDING_DELETION,
+    STATUSES,
+    User,
+    add_user,
+    change_user,
+    delete_user,
+    user_by_id,
+)
+from authproxy.web.admin import trash
 from authproxy.web.admin.desk_rules import may_exempt, may_join
 from authproxy.web.admin.export import Row, exported, of_list
 from authproxy.web.admin.lists import export_path, pager, window_of
@@ -28,6 +37,7 @@ from authproxy.web.admin.visit import Visit
 _COLUMNS: Final = (
     "username", "name", "email", "status", "locked_out", "enrolled", "groups", "created", "last_login", "notes",
 )  # fmt: skip
+_SEARCHED: Final = (*STATUSES, LOCKED_OUT, PENDING_DELETION)
 _GROUPS_SHOWN: Final = Window(200)
 _MOST_TICKED: Final = 500
 _ENROLLED: Final = {"yes": True, "no": False}
@@ -44,7 +54,7 @@ async def show_list(visit: Visit) -> Response:
             users=found.rows,
             pager=pager(visit, found, window),
             groups=groups,
-            statuses=(*STATUSES, LOCKED_OUT),
+            statuses=_SEARCHED,
             now=visit.rooms.now(),
             can_invite=visit.rooms.mail is not None,
             csv=export_path(visit, "csv"),
@@ -59,7 +69,7 @@ def _wanted(visit: Visit) -> UserFilter:
     status = query.get("status", "")
     return UserFilter(
         text=query.get("text", "")[:200],
-        status=status if status in (*STATUSES, LOCKED_OUT) else "",
+        status=status if status in _SEARCHED else "",
         group_id=query.get("group", ""),
         is_enrolled=_ENROLLED.get(query.get("enrolled", "")),
     )
@@ -73,7 +83,7 @@ async def export(visit: Visit) -> Response:
             "username": user.username,
             "name": user.realname or user.display_name,
             "email": user.email,
-            "status": user.status,
+            "status": user.shown_status,
             "locked_out": user.is_locked_out(now),
             "enrolled": user.is_enrolled,
             "groups": list(user.groups),
@@ -232,6 +242,10 @@ def _one(visit: Visit, connection: sa.Connection, user: User, action: str, group
             visit.note(
                 connection, "user set", user.username, {"groups": [*after.groups]}, {"groups": [*user.groups]}
             )
+        case "trash":
+            return trash.send_to_trash(visit, connection, user)
+        case "restore":
+            return trash.restore(visit, connection, user)
         case "delete":
             told = card_of(connection, user).told()
             delete_user(connection, user)

@@ -232,7 +232,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_telephony_search",
         "telephony",
-        ["at", "id", "kind", "status", "purpose", "user_id", "last_digits"],
+        ["at", "id", "kind", "status", "purpose", "user_id", "last_digits", "cost"],
         unique=False,
     )
     op.create_index(op.f("ix_telephony_user_id"), "telephony", ["user_id"], unique=False)
@@ -359,7 +359,11 @@ def upgrade() -> None:
         sa.Column("last_login", sa.Float(), nullable=True),
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
         sa.Column("locked_until", sa.Float(), nullable=True),
+        sa.Column("trashed", sa.Float(), nullable=True),
+        sa.Column("restores_to", sa.Text(), nullable=True),
+        sa.Column("restored", sa.Float(), nullable=True),
         sa.CheckConstraint("status IN ('active', 'bypass', 'disabled')", name=op.f("ck_users_status")),
+        sa.CheckConstraint("trashed IS NULL OR status = 'disabled'", name=op.f("ck_users_trashed")),
         sa.ForeignKeyConstraint(
             ["directory_id"], ["directories.id"], name=op.f("fk_users_directory_id"), ondelete="SET NULL"
         ),

@@ -101,7 +101,7 @@ def isotime(at: float) -> str:
 
 def status_of(user: User) -> str:
     is_locked = user.status == "active" and user.is_locked_out(time.time())
-    return "locked out" if is_locked else user.status
+    return "locked out" if is_locked else user.shown_status
 
 
 def user_brief(user: User, aliases: Mapping[int, str]) -> dict[str, JsonValue]:

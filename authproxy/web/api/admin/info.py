@@ -22,7 +22,7 @@ def _summary(connection: sa.Connection, asked: Asked) -> JsonValue:
         "integration_count": found.applications,
         "user_count": found.users,
         "telephony_credits_remaining": int(found.credits or 0),
-        "user_pending_deletion_count": 0,
+        "user_pending_deletion_count": found.trashed,
         "edition": "authproxy",
     }
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl
 
 import sqlalchemy as sa
 
 from authproxy.model import JsonValue
-from authproxy.secondfactor import aliases, groups, phones, token_search, tokens
+from authproxy.secondfactor import aliases, groups, phones, token_search, tokens, trash
 from authproxy.secondfactor import users as domain
 from authproxy.secondfactor.api_permissions import ApiPermission
 from authproxy.secondfactor.belongings import belongings
+from authproxy.secondfactor.listing import Window
 from authproxy.secondfactor.names import normalize
 from authproxy.secondfactor.refusals import NotFound
 from authproxy.secondfactor.user_search import UserFilter, search_users
@@ -232,14 +233,28 @@ def _add_row(connection: sa.Connection, asked: Asked, row: Mapping[str, JsonValu
     return user.id
 
 
-def _bulk_delete(connection: sa.Connection, asked: Asked) -> JsonValue:
+def _bulk_trash(connection: sa.Connection, asked: Asked) -> JsonValue:
+    return _each(connection, asked, trash.send_to_trash, "user trash")
+
+
+def _bulk_restore(connection: sa.Connection, asked: Asked) -> JsonValue:
+    return _each(connection, asked, trash.restore, "user restore")
+
+
+def _each(
+    connection: sa.Connection, asked: Asked, does: Callable[[sa.Connection, User, float], bool], action: str
+) -> JsonValue:
+    """The users who are there, as they are then."""
     ids = asked.parameters.texts("user_id_list", _MOST_BULK)
     if not ids:
         raise Refusal(INVALID_PARAMETERS, "user_id_list")
-    for user in search_users(connection, UserFilter(ids=ids), asked.window(_MOST_BULK)).rows:
-        asked.note(connection, "user delete", user.username, _told(connection, user.id))
-        domain.delete_user(connection, user)
-    return ""
+    wanted, window = UserFilter(ids=ids), Window(_MOST_BULK)
+    for user in search_users(connection, wanted, window).rows:
+        if does(connection, user, asked.rooms.now()):
+            after = domain.user_by_id(connection, user.id)
+            status = {"status": after.shown_status}
+            asked.note(connection, action, user.username, status, {"status": user.shown_status})
+    return show_users(connection, search_users(connection, wanted, window).rows, asked.rooms.lines)
 
 
 _ALIASES = " ".join(f"alias{place}" for place in range(1, SHOWN_ALIASES + 1))
@@ -251,10 +266,13 @@ OPERATIONS = (
     _op("POST", "/v1/users", _add, "Add a user", f"username! {_DETAILS}", USER),
     _op("POST", "/v1/users/bulk_create", _bulk_create, "Add up to 100 users, or none",
         "users:objects!", many(USER)),
-    _op("POST", "/v1/users/bulk_send_to_trash", _bulk_delete, "Delete up to 100 users", "user_id_list:list!"),
+    _op("POST", "/v1/users/bulk_send_to_trash", _bulk_trash,
+        "Move up to 100 users to the trash, which is emptied after some days", "user_id_list:list!", many(USER)),
+    _op("POST", "/v1/users/bulk_restore", _bulk_restore, "Bring up to 100 users back from the trash",
+        "user_id_list:list!", many(USER)),
     _op("GET", "/v1/users/{user_id}", _get, "One user", gives=USER),
     _op("POST", "/v1/users/{user_id}", _change, "Change a user", f"username {_DETAILS}", USER),
-    _op("DELETE", "/v1/users/{user_id}", _delete, "Delete a user with everything that is the user's own"),
+    _op("DELETE", "/v1/users/{user_id}", _delete, "Delete a user at once, with everything that is the user's own"),
     _op("GET", "/v1/users/{user_id}/phones", _phones, "A user's phones", gives=many(PHONE), is_list=True),
     _op("POST", "/v1/users/{user_id}/phones", _add_phone, "Give a user a phone", "phone_id!"),
     _op("DELETE", "/v1/users/{user_id}/phones/{phone_id}", _drop_phone, "Take a phone from a user"),
