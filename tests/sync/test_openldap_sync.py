@@ -159,20 +159,22 @@ def test_who_is_deleted_there_is_disabled_here_and_active_when_back_in_the_group
     run = desk.sync()
     assert numbers(run) == {"read": 1, "unchanged": 1, "disabled": 1}
     assert (desk.status("leaves"), desk.status("stays"), desk.groups("leaves")) == ("disabled", "active", [])
+    desk.change("UPDATE users SET trashed = 1, restores_to = 'disabled' WHERE username = 'leaves'")
     assert numbers(desk.sync()) == {"read": 1, "unchanged": 1}
     admin.set(group, member=[f"uid=stays,{PEOPLE}", leaver])
     assert numbers(desk.sync()) == {"read": 2, "unchanged": 1, "changed": 1, "enabled": 1}
     assert (desk.status("leaves"), desk.groups("leaves")) == ("active", ["staff"])
+    assert desk.rows("SELECT trashed, restores_to FROM users WHERE username = 'leaves'") == [(None, None)]
 
 
 def test_whom_an_administrator_has_disabled_stays_so(desk: Desk, admin: Admin) -> None:
     add(desk)
     admin.add("suspended", mail="old@example.test")
     desk.sync()
-    desk.change("UPDATE users SET status = 'disabled' WHERE username = 'suspended'")
+    desk.change("UPDATE users SET status = 'disabled', trashed = 1 WHERE username = 'suspended'")
     admin.set(f"uid=suspended,{PEOPLE}", mail="new@example.test")
     assert numbers(desk.sync())["changed"] == 1
-    assert desk.status("suspended") == "disabled"
+    assert desk.rows("SELECT status, trashed FROM users WHERE username = 'suspended'") == [("disabled", 1.0)]
 
 
 def test_a_directory_that_shrinks_is_refused_and_nothing_changed(desk: Desk, admin: Admin) -> None:
