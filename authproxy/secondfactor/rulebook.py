@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -24,7 +25,15 @@ from authproxy.secondfactor.account_settings import (
 )
 from authproxy.secondfactor.phone_location import nowhere
 from authproxy.secondfactor.policy_merge import Effective, Layer, Level, merge
-from authproxy.secondfactor.policy_sections import read_sections
+from authproxy.secondfactor.policy_sections import (
+    FACTORS,
+    PASSCODE,
+    PHONE,
+    PUSH,
+    SMS,
+    VERIFIED_PUSH,
+    read_sections,
+)
 from authproxy.secondfactor.policy_set import Link, PolicySet, policy_of_row
 from authproxy.secondfactor.refusals import BadValue
 from authproxy.store.statements import Connection, Row, compiled
@@ -60,7 +69,7 @@ class Rules:
     @classmethod
     def of(cls, account: AccountSettings, found: PolicySet) -> Rules:
         service = account.service()
-        return cls(account, service, account.prices(), found, base_layer(service))
+        return cls(account, service, account.prices(), found, base_layer(account, service))
 
     def effective(
         self, application: str, member_of: frozenset[str] = _NO_GROUPS, own: Layer | None = None
@@ -77,10 +86,21 @@ class Rules:
         return known
 
 
-def base_layer(service: ServiceSettings) -> Layer:
+_SWITCHES: Final = (
+    ("push_enabled", (PUSH, VERIFIED_PUSH)),
+    ("voice_enabled", (PHONE,)),
+    ("sms_enabled", (SMS,)),
+    ("mobile_otp_enabled", (PASSCODE,)),
+)
+
+
+def base_layer(account: AccountSettings, service: ServiceSettings) -> Layer:
     """``lockout_seconds`` need be no whole minutes."""
     sections = dict(read_sections({"new_user": {"behavior": service.new_user_policy}}))
     sections["lockout"] = {"threshold": service.lockout_after, "minutes": service.lockout_seconds / 60}
+    off = {word for name, words in _SWITCHES if not account.flag(name) for word in words}
+    if off:
+        sections["factors"] = {"allowed": [word for word in FACTORS if word not in off]}
     return Layer(Level.DEFAULT, sections, where="configuration and account settings")
 
 

@@ -14,6 +14,7 @@ from authproxy.config.settings_telephony import Prices
 from authproxy.errors import StoreUnavailable
 from authproxy.model import Allowed, Reason
 from authproxy.secondfactor.account_settings import Defaults, account_id, change_settings, read_settings
+from authproxy.secondfactor.api_policy import own_layer
 from authproxy.secondfactor.lockout import UNTIL_UNLOCKED
 from authproxy.secondfactor.refusals import BadValue
 from authproxy.secondfactor.setting_list import SETTINGS, Setting, read_value
@@ -88,6 +89,26 @@ async def test_a_login_goes_by_what_another_process_has_just_changed(service: Lo
     assert refused(await enter(service, "000000"), Reason.BAD_PASSCODE, "until an administrator unlocks")
     assert service.value("SELECT locked_until FROM users") == UNTIL_UNLOCKED
     assert refused(await enter(service, totp()), Reason.USER_LOCKED_OUT)
+
+
+@pytest_twisted.ensureDeferred
+async def test_factors_that_are_switched_off_do_not_count_where_no_policy_says_otherwise(
+    service: LocalService,
+) -> None:
+    alice = service.add_user()
+    service.add_device(alice)
+    token = b"abcdefghijklmnopqrst"
+    service.add_device(alice, seed=token, origin="hardware", serial="1")
+    change(service, mobile_otp_enabled=False, push_enabled=False, voice_enabled=False, sms_enabled=False)
+    left_out = "configuration and account settings: factors leave out passcode, sms"
+    assert refused(await enter(service, totp()), Reason.BAD_PASSCODE, left_out)
+    assert isinstance(await enter(service, totp(seed=token)), Allowed)
+    allowed = service.book.rules.effective("vpn").factors.allowed
+    assert allowed == {"hardware_token", "security_key", "bypass_code"}
+    own = own_layer("vpn", {"factors": ["push"]})
+    assert service.book.rules.effective("vpn", own=own).factors.allowed >= {"push"}
+    change(service, mobile_otp_enabled=None)
+    assert isinstance(await enter(service, totp()), Allowed)
 
 
 @pytest_twisted.ensureDeferred
