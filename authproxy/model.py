@@ -188,6 +188,7 @@ class Reason(StrEnum):
     PUSH_DENIED = "push denied"
     PUSH_FRAUD = "push reported as fraud"
     TOO_MANY_PUSHES = "too many pushes lately"
+    TOO_MANY_MESSAGES = "too many messages and calls lately"
     CALL_FRAUD = "call reported as fraud"
     BAD_SECURITY_KEY = "security key not proven"
     WRONG_NUMBER = "wrong number or code of a verified push"

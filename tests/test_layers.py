@@ -231,6 +231,7 @@ RULES = (
             "authproxy.secondfactor.reach",
             "authproxy.secondfactor.seeds",
             "authproxy.secondfactor.telephony",
+            "authproxy.secondfactor.telephony_rate",
             "authproxy.web.pages.catalogue",
         ),
     ),

@@ -48,7 +48,7 @@ class Outside:
         frauds = (notices,) if notices is not None else ()
         if telephony is None:
             return Outward(frauds=frauds)
-        ledger = Ledger(writer, lambda: book.rules.prices, time.time)
+        ledger = Ledger(writer, lambda: book.rules.prices, time.time, telephony.limits)
         if notices is not None:
             ledger.on_low_credit = notices.notify_low_credit
         key = seeds.derived("telephony reports")

@@ -8,6 +8,7 @@ from authproxy.config.reveal import Secrets
 from authproxy.config.settings_telephony import (
     CallSettings,
     HttpGatewaySettings,
+    Limits,
     Prices,
     ReportSettings,
     RequestTemplate,
@@ -27,6 +28,12 @@ def telephony(section: SectionValues, secrets: Secrets, places: Places) -> Telep
         caller_id=caller_of(section),
         prices=_prices(section),
         calls=_calls(section),
+        limits=Limits(
+            section.integer("user_rate"),
+            section.integer("number_rate"),
+            section.integer("total_rate"),
+            section.integer("rate_seconds"),
+        ),
         timeout=section.seconds("gateway_timeout"),
         retries=section.integer("gateway_retries"),
         http_proxy=(proxy, section.integer("http_proxy_port")) if proxy else None,

@@ -32,6 +32,7 @@ def web(service: SectionValues, places: Places) -> WebSettings | None:
         webpush_hosts=tuple(name.lower() for name in service.names("webpush_hosts")),
         geoip_file=places.to_read(geoip) if geoip else None,
         request_rate=service.integer("request_rate"),
+        password_rate=service.integer("password_rate"),
         portal_client=service.text("portal_client").lower(),
     )
 

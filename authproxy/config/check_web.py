@@ -16,6 +16,7 @@ _WITHOUT_USE = (
     "webpush_hosts",
     "geoip_file",
     "request_rate",
+    "password_rate",
     "portal_client",
 )
 

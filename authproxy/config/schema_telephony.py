@@ -109,6 +109,18 @@ COST = (
     ),
 )
 
+RATE = (
+    Option(
+        "user_rate",
+        kind.whole_number(1, 100_000),
+        "messages and calls that logins of one user may ask for within rate_seconds",
+        "10",
+    ),
+    Option("number_rate", kind.whole_number(1, 100_000), "the same, to one number", "10"),
+    Option("total_rate", kind.whole_number(1, 100_000), "the same, of all users together", "1000"),
+    Option("rate_seconds", kind.whole_number(60, 86_400), "the time that these three count, in seconds", "600"),
+)
+
 TELEPHONY = SectionType(
     "telephony",
     Role.GLOBAL,
@@ -134,6 +146,7 @@ TELEPHONY = SectionType(
         *REPORTS,
         *SPOKEN,
         *COST,
+        *RATE,
         Option("gateway_timeout", kind.seconds(1, 30), "longest wait for the gateway's answer", "10"),
         Option(
             "gateway_retries",

@@ -68,4 +68,11 @@ WEB = (
         " 0: any number",
         "20",
     ),
+    Option(
+        "password_rate",
+        kind.whole_number(1, 1000),
+        "attempts a second to log in to panel or portal that one address may make and that come to nothing; ten"
+        " times as many in a burst; whatever request_rate is",
+        "1",
+    ),
 )

@@ -50,6 +50,7 @@ class WebSettings:
     webpush_hosts: tuple[str, ...] = ()  # empty: any on the Internet
     geoip_file: Path | None = None
     request_rate: int = 20  # a second, from one address, without a valid signature; 0: any number
+    password_rate: int = 1  # a second, from one address, at panel and portal
     portal_client: str = ""  # a client section; "": the portal takes no passwords
 
 

@@ -78,12 +78,23 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How many messages and calls logins may ask for within ``seconds``: of one user, to one number, of all."""
+
+    user: int = 10
+    number: int = 10
+    everybody: int = 1000
+    seconds: int = 600
+
+
+@dataclass(frozen=True, slots=True)
 class TelephonySettings:
     gateway: TwilioSettings | HttpGatewaySettings
     sender: str  # of messages
     caller_id: str
     prices: Prices
     calls: CallSettings
+    limits: Limits = Limits()
     timeout: float = 10.0
     retries: int = 2
     http_proxy: tuple[str, int] | None = None

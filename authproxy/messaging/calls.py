@@ -16,6 +16,7 @@ from authproxy.messaging.speech import spoken
 from authproxy.secondfactor.gateways import Call, CallEnd, CallStage
 from authproxy.secondfactor.reach import Phone, masked
 from authproxy.secondfactor.telephony import Booked, Expense, Ledger, OverLimit
+from authproxy.secondfactor.telephony_rate import TooOften
 
 _PURPOSE: Final = "login"
 _ENDS = {Happened.UNREACHED: CallEnd.NO_ANSWER, Happened.FAILED: CallEnd.FAILED}
@@ -91,6 +92,8 @@ class GatewayCalls:
             case OverLimit(why):
                 _log.warn("no call to {number}: {why}", number=number, why=why, login=call.login_id)
                 return CallEnd.LIMITED
+            case TooOften():
+                return CallEnd.TOO_OFTEN
             case Booked(row):
                 pass
         token = new_token()

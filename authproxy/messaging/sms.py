@@ -13,6 +13,7 @@ from authproxy.secondfactor.messages import Draft
 from authproxy.secondfactor.outbox import Outbox
 from authproxy.secondfactor.reach import masked
 from authproxy.secondfactor.telephony import Booked, Expense, Ledger, OverLimit
+from authproxy.secondfactor.telephony_rate import TooOften
 
 _log = Logger()
 
@@ -46,8 +47,11 @@ class GatewayTexts:
             case OverLimit(why):
                 _log.warn("no message to {number}: {why}", number=number, why=why, login=text.login_id)
                 return TextEnd.LIMITED
+            case TooOften():
+                return TextEnd.TOO_OFTEN
             case Booked(row):
                 pass
+        await text.before()
         message = Message(text.phone.number, text.body, self._addresses.of_message(row))
         copy = await self._keep(text)
         try:

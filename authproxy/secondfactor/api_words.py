@@ -42,6 +42,9 @@ _TEXT = {
     Reason.FACTOR_NOT_ALLOWED: said("This way to log in is not allowed here. Please choose another."),
     Reason.FACTOR_NOT_AVAILABLE: said("None of your devices can be reached that way. Please choose another."),
     Reason.TOO_MANY_PUSHES: said("Too many login requests were sent to you lately. Use a passcode, or try later."),
+    Reason.TOO_MANY_MESSAGES: said(
+        "Too many messages and calls were asked for lately. Log in another way, or try again in a few minutes."
+    ),
 }
 
 

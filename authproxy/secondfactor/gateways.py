@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -64,6 +64,7 @@ class CallEnd(StrEnum):
     NO_KEY = "no key"  # answered, but no key, or another one
     NO_ANSWER = "no answer"
     LIMITED = "limited"  # this user has cost enough lately, or the credits are used up
+    TOO_OFTEN = "too often"
     FAILED = "failed"  # the gateway did not take it
 
 
@@ -92,13 +93,19 @@ class Calls(Protocol):
 class TextEnd(StrEnum):
     ACCEPTED = "accepted"  # the gateway has it
     LIMITED = "limited"
+    TOO_OFTEN = "too often"
     FAILED = "failed"
+
+
+async def nothing_before() -> None:
+    """For messages that need no preparation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
     """``purpose`` is for the record of cost: ``passcodes``, ``activation`` ... ``secrets``: parts of ``body`` that
-    the copy which is kept does not show to everybody."""
+    the copy which is kept does not show to everybody. ``before`` is awaited once no limit is in the way, before
+    the gateway is asked."""
 
     phone: Phone
     user_id: str
@@ -106,6 +113,7 @@ class Text:
     purpose: str
     login_id: str = ""
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    before: Callable[[], Awaitable[None]] = field(default=nothing_before, repr=False, compare=False)
 
 
 class Texts(Protocol):

@@ -51,17 +51,20 @@ class MemoryCalls:
 
 
 class MemoryTexts:
-    """Implements ``Texts``: ``sent`` is what was sent; ``end`` how the next ones go."""
+    """Implements ``Texts``: ``sent`` is what it was asked for; ``end`` how the next ones go."""
 
     def __init__(self, end: TextEnd = TextEnd.ACCEPTED) -> None:
         self.sent: list[Text] = []
         self.end = end
 
     def send(self, text: Text) -> Deferred[TextEnd]:
+        return Deferred.fromCoroutine(self._send(text))
+
+    async def _send(self, text: Text) -> TextEnd:
         self.sent.append(text)
-        done: Deferred[TextEnd] = Deferred()
-        done.callback(self.end)
-        return done
+        if self.end not in (TextEnd.LIMITED, TextEnd.TOO_OFTEN):
+            await text.before()
+        return self.end
 
 
 class MemoryFrauds:

@@ -39,6 +39,7 @@ _CALL_ENDS = {
     CallEnd.NO_KEY: Reason.CALL_DENIED,
     CallEnd.NO_ANSWER: Reason.TIMED_OUT,
     CallEnd.LIMITED: Reason.FACTOR_NOT_AVAILABLE,
+    CallEnd.TOO_OFTEN: Reason.TOO_MANY_MESSAGES,
     CallEnd.FAILED: Reason.FACTOR_NOT_AVAILABLE,
 }
 
@@ -133,18 +134,21 @@ class OutOfBand:
         end = await self.send_passcodes(asking.user_id, phone, asking.login_id)
         if end is TextEnd.ACCEPTED:
             return None
-        detail = f"SMS passcodes to {phone.label}: {end}"
-        return Refused(Reason.FACTOR_NOT_AVAILABLE, asking.message, Factor.SMS, detail)
+        reason = Reason.TOO_MANY_MESSAGES if end is TextEnd.TOO_OFTEN else Reason.FACTOR_NOT_AVAILABLE
+        return Refused(reason, asking.message, Factor.SMS, f"SMS passcodes to {phone.label}: {end}")
 
     async def send_passcodes(self, user_id: str, phone: Phone, login_id: str = "") -> TextEnd:
-        """A new batch, which ends the one before. There has to be a gateway for messages. Raises
-        StoreUnavailable."""
+        """A new batch, which ends the one before, unless a limit is in the way. There has to be a gateway for
+        messages. Raises StoreUnavailable."""
         texts, service = self.gateways.texts, self._book.service
         assert texts is not None
         codes = sms_codes.new_codes(service.sms_batch)
-        await self._writer.run(lambda connection: self._store(connection, user_id, phone.id, codes))
+
+        async def store() -> None:
+            await self._writer.run(lambda connection: self._store(connection, user_id, phone.id, codes))
+
         message = passcode_message(service.sms_message, codes)
-        return await texts.send(Text(phone, user_id, message, "passcodes", login_id, secrets=codes))
+        return await texts.send(Text(phone, user_id, message, "passcodes", login_id, secrets=codes, before=store))
 
     def _store(self, connection: Connection, user_id: str, phone_id: str, codes: tuple[str, ...]) -> None:
         now, valid = self._now(), self._book.service.sms_valid_seconds

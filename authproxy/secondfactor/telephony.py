@@ -2,7 +2,8 @@
 
 An expense is booked before the gateway is asked and undone when nothing was sent. The balance is kept in
 ``settings``; without one credits are counted, but never used up. At zero messages and calls go on, and the balance
-falls below it, unless the account's settings say ``stop``.
+falls below it, unless the account's settings say ``stop``. What logins ask for is limited in number, too: see
+``telephony_rate``.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 from twisted.logger import Logger
 
-from authproxy.config.settings_telephony import Prices
+from authproxy.config.settings_telephony import Limits, Prices
 from authproxy.secondfactor.reach import Phone
+from authproxy.secondfactor.telephony_rate import BY_LOGINS, Rate, TooOften
 from authproxy.store.statements import Connection, Parameters, compiled
 from authproxy.store.tables import settings, telephony
 from authproxy.store.writer import Writer
@@ -24,6 +26,7 @@ from authproxy.store.writer import Writer
 BALANCE: Final = "telephony_credits"
 OPEN: Final = ("queued", "sent", "ringing", "answered")  # in this order; whatever else is an end
 _DAY = 86_400.0
+_LIMITS = Limits()
 SHOWN_DIGITS = 4
 _LONGEST_DETAIL = 200
 
@@ -104,14 +107,23 @@ class Ledger:
     """Every method may raise StoreUnavailable. ``now``: epoch seconds. ``on_low_credit`` is told what is left when
     that falls below what administrators want to hear of."""
 
-    def __init__(self, writer: Writer, prices: Callable[[], Prices], now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        prices: Callable[[], Prices],
+        now: Callable[[], float],
+        limits: Limits = _LIMITS,
+    ) -> None:
         self._writer = writer
         self._prices = prices
         self._now = now
+        self._rate = Rate(limits)
         self.on_low_credit: Callable[[float, float], None] = _nobody
 
-    async def book(self, expense: Expense) -> Booked | OverLimit:
+    async def book(self, expense: Expense) -> Booked | OverLimit | TooOften:
         booked, left = await self._writer.run(lambda connection: self._book(connection, expense))
+        if isinstance(booked, TooOften) and booked.news:
+            _log.warn("telephony: {news}", news=booked.news, login=expense.login_id)
         cost = self._price(expense.kind)
         if left is not None and left < self._prices().warn_below <= left + cost:
             _log.warn("telephony: {left} credits are left", left=f"{left:g}")
@@ -139,7 +151,13 @@ class Ledger:
     def _price(self, kind: str) -> float:
         return self._prices().sms if kind == "sms" else self._prices().call
 
-    def _book(self, connection: Connection, expense: Expense) -> tuple[Booked | OverLimit, float | None]:
+    def _book(
+        self, connection: Connection, expense: Expense
+    ) -> tuple[Booked | OverLimit | TooOften, float | None]:
+        if expense.purpose in BY_LOGINS:
+            too_often = self._rate.check(connection, expense.user_id, expense.phone, self._now())
+            if too_often is not None:
+                return too_often, None
         cost, left = self._price(expense.kind), credits_left(connection)
         if self._prices().stops_at_zero and left is not None and left < cost:
             return OverLimit(f"the credits are used up: {left:g} are left, {cost:g} are needed"), None

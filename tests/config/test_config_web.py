@@ -49,7 +49,7 @@ def test_the_web_side_is_on_when_it_is_asked_for(write: Write, line: str) -> Non
 
 
 def test_the_web_side_is_told_everything(write: Write) -> None:
-    lines = "base_url=https://MFA.example/\nport=443\ninterface=127.0.0.1\nrequest_rate=0\n"
+    lines = "base_url=https://MFA.example/\nport=443\ninterface=127.0.0.1\nrequest_rate=0\npassword_rate=3\n"
     web = load(write(lines + "trusted_proxies=10.0.0.1, 10.1.0.0/30")).service.web
     assert web is not None
     assert (web.base_url, web.port, web.interface, web.request_rate) == (

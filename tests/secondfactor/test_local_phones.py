@@ -178,6 +178,7 @@ async def test_a_number_means_what_was_shown_whatever_was_changed_meanwhile(serv
         (CallEnd.FRAUD, Reason.CALL_FRAUD),
         (CallEnd.FAILED, Reason.FACTOR_NOT_AVAILABLE),
         (CallEnd.LIMITED, Reason.FACTOR_NOT_AVAILABLE),
+        (CallEnd.TOO_OFTEN, Reason.TOO_MANY_MESSAGES),
     ],
 )
 @pytest_twisted.ensureDeferred
@@ -281,6 +282,16 @@ async def test_in_a_challenge_sms_asks_again_and_hints_at_the_next_code(service:
     later = await begin(service, None, can_prompt=True)
     assert isinstance(later, Prompt)
     assert f"(next code starts with: {second[0]})" in later.text
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_message_that_is_one_too_many_leaves_the_codes_of_the_one_before(service: LocalService) -> None:
+    service.add_phone(service.add_user())
+    assert reason(await begin(service, Choice(Factor.SMS)), SMS_SENT) is Reason.SMS_SENT
+    code = sent_codes(service)[0]
+    service.texts.end = TextEnd.TOO_OFTEN
+    assert reason(await begin(service, Choice(Factor.SMS)), SMS_SENT) is Reason.TOO_MANY_MESSAGES
+    assert isinstance(await begin(service, Passcode(code)), Allowed)
 
 
 @pytest.mark.parametrize("end", [TextEnd.FAILED, TextEnd.LIMITED])

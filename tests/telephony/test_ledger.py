@@ -14,10 +14,11 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import LogEvent, globalLogPublisher
 
-from authproxy.config.settings_telephony import Prices
+from authproxy.config.settings_telephony import Limits, Prices
 from authproxy.secondfactor import credits, telephony_view
 from authproxy.secondfactor.reach import Phone
 from authproxy.secondfactor.telephony import Booked, Expense, Ledger, OverLimit
+from authproxy.secondfactor.telephony_rate import TooOften
 from authproxy.store import tables
 from authproxy.store.engine import Database, open_sqlite
 from authproxy.store.writer import Writer
@@ -36,9 +37,12 @@ class Books:
         self.database = Database(url)
         self.now = 1_700_000_000.0
         self.prices = prices
-        self.ledger = Ledger(self.writer, lambda: self.prices, lambda: self.now)
+        self.ledger = self.with_limits(Limits(1000, 1000))
 
-    def book(self, kind: str = "sms", user: str = "DU1") -> Deferred[Booked | OverLimit]:
+    def with_limits(self, limits: Limits) -> Ledger:
+        return Ledger(self.writer, lambda: self.prices, lambda: self.now, limits)
+
+    def book(self, kind: str = "sms", user: str = "DU1") -> Deferred[Booked | OverLimit | TooOften]:
         return Deferred.fromCoroutine(self.ledger.book(Expense(kind, "passcodes", user, PHONE, "L1")))
 
     def row(self, number: int) -> dict[str, Any]:
