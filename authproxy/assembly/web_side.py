@@ -81,7 +81,7 @@ def open_web(settings: Settings, web: WebSettings, around: Surroundings, sockets
         phones.desk,
         now,
         ceremonies,
-        Rates(min(1.0, web.request_rate), time.monotonic),
+        Rates(web.password_rate, time.monotonic),
         mail=outside.mailroom,
         texts=outside.texts,
         syncs=around.syncs,
@@ -93,11 +93,18 @@ def open_web(settings: Settings, web: WebSettings, around: Surroundings, sockets
         figures=LoginFigures(office, now),
     )
     applications = embedded.applications()
-    prompts = open_prompts(embedded, office, ceremonies, applications, web.base_url, around.announce, reactor)
+
+    def language() -> str:
+        return embedded.book.rules.account.chosen_language
+
+    tests = phones.desk.send_test
+    prompts = open_prompts(
+        embedded, office, ceremonies, applications, web.base_url, around.announce, reactor, tests
+    )
     passwords = _portal_passwords(web, around)
     portal_login = PortalLogin(office, prompts, passwords, web.base_url, now)
-    attempts = Rates(min(1.0, web.request_rate), time.monotonic)
-    portal = PortalRooms(office, ceremonies, web.base_url, now, portal_login, attempts)
+    attempts = Rates(web.password_rate, time.monotonic)
+    portal = PortalRooms(office, ceremonies, web.base_url, now, portal_login, attempts, language, tests)
     admin_api = ApiRooms(
         office,
         embedded.seeds,
@@ -123,11 +130,12 @@ def open_web(settings: Settings, web: WebSettings, around: Surroundings, sockets
         sockets.get(Place("tcp", web.interface, web.port)),
         telephony=outside.callbacks,
         phones=Phones(phones.desk, phones.pipush, phones.bus),
-        enrolling=embedded.enrolling(web.base_url, phones.desk.send_test),
+        enrolling=embedded.enrolling(web.base_url, tests),
         panel=panel,
         portal=portal,
         admin_api=admin_api,
-        prompts=PromptRooms(prompts, office, applications, web.base_url, now),
+        prompts=PromptRooms(prompts, office, applications, web.base_url, now, language),
+        language=language,
         logo=embedded.logo().png,
         is_debug=settings.main.debug,
     )

@@ -83,6 +83,11 @@ class AccountSettings:
     def flag(self, name: str) -> bool:
         return self[name] is True
 
+    @property
+    def chosen_language(self) -> str:
+        """As catalogues are called (``de``); empty: nobody has chosen one for the account."""
+        return str(self.stored.get("language", "")).lower()
+
     def all(self) -> dict[str, Value]:
         """Every setting with what is in force."""
         return {each.name: self[each.name] for each in SETTINGS}

@@ -20,7 +20,7 @@ from sqlalchemy import bindparam
 
 from authproxy.secondfactor.refusals import BadValue
 from authproxy.store.statements import Connection, compiled
-from authproxy.store.tables import activations, device_users, phone_apps, phone_users
+from authproxy.store.tables import activations, device_users, phone_apps, phone_users, security_keys
 from authproxy.store.writer import Job
 
 DEFAULT_SECONDS: Final = 86_400
@@ -93,16 +93,20 @@ def activate_phone(
     seconds: int = DEFAULT_SECONDS,
     code: str = "",
     now: float | None = None,
+    *,
+    needs_test: bool = False,
 ) -> NewActivation:
     """Another code for the same phone replaces the one before. ``code``: one of the caller's own. ``now``: epoch
-    seconds. Raises BadValue."""
+    seconds. ``needs_test``: the app counts once it has answered. Raises BadValue."""
     now = time.time() if now is None else now
     expires = checked_expiry(now, seconds)
     code = code or new_code()
     open_ones = sa.and_(activations.c.phone_id == phone_id, activations.c.claimed.is_(None))
     connection.execute(activations.delete().where(open_ones))
     row = {"hash": hash_of(code), "kind": "phone", "user_id": user_id, "phone_id": phone_id}
-    connection.execute(activations.insert().values(created=now, expires=expires, **row))
+    connection.execute(
+        activations.insert().values(created=now, expires=expires, needs_test=int(needs_test), **row)
+    )
     return shown(code, base_url, expires)
 
 
@@ -117,16 +121,17 @@ def checked_expiry(now: float, seconds: int) -> float:
 
 
 def has_device(user_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """Whether a user has an app that counts, or what makes codes."""
+    """Whether a user has an app that counts, what makes codes, or a security key."""
     apps = (
         sa.select(phone_apps.c.phone_id)
         .join(phone_users, phone_users.c.phone_id == phone_apps.c.phone_id)
         .where(phone_apps.c.is_untested == sa.literal_column("0"))
     )
-    codes = sa.select(device_users.c.device_id)
+    codes, keys = sa.select(device_users.c.device_id), sa.select(security_keys.c.id)
     return sa.or_(
         sa.exists(apps.where(phone_users.c.user_id == user_id)),
         sa.exists(codes.where(device_users.c.user_id == user_id)),
+        sa.exists(keys.where(security_keys.c.user_id == user_id)),
     )
 
 

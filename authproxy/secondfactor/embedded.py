@@ -41,7 +41,8 @@ from authproxy.store.retention import prune, prune_expired
 from authproxy.store.writer import Writer
 
 if TYPE_CHECKING:
-    from authproxy.secondfactor.enroll_desk import EnrollDesk, Tests
+    from authproxy.secondfactor.enroll_desk import EnrollDesk
+    from authproxy.secondfactor.phone_test import Tests
 
 _PRUNE_EVERY = 6 * 3600.0
 _DAY = 86_400.0
@@ -147,15 +148,13 @@ class Embedded:
         """To reach people. Calls are shared by those who have the same of it."""
         return OutOfBand(self.book, self.writer, self.seeds, self.pushes, self.gateways, time.time)
 
-    def enrolling(self, base_url: str, tests: Tests | None = None) -> EnrollDesk | None:
+    def enrolling(self, base_url: str, tests: Tests) -> EnrollDesk | None:
         """``tests``: asks a phone for an answer."""
-        from authproxy.secondfactor import enroll_desk  # for daemons with a web side only
+        from authproxy.secondfactor.enroll_desk import EnrollDesk  # for daemons with a web side only
 
         if self.links is None:
             return None
-        lines = self.gateways.lines
-        asks = tests or enroll_desk.nothing_tested
-        return enroll_desk.EnrollDesk(self.writer, self.links, lines, base_url, time.time, asks)
+        return EnrollDesk(self.writer, self.links, self.gateways.lines, base_url, time.time, tests)
 
     def office(self, reactor: Reactor, after_change: Callable[[], object]) -> Office:
         """Whoever has it made closes it before the store."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -17,7 +17,7 @@ from authproxy.secondfactor.enroll_links import EnrollLinks, Ticket
 from authproxy.secondfactor.ids import new_id
 from authproxy.secondfactor.known import load_known
 from authproxy.secondfactor.phone_api import PhoneRefused
-from authproxy.secondfactor.phone_test import untested_phone
+from authproxy.secondfactor.phone_test import Tests, nothing_tested, untested_phone
 from authproxy.secondfactor.pipush_enrollment import address_of
 from authproxy.secondfactor.reach import Lines
 from authproxy.secondfactor.refusals import BadValue
@@ -25,9 +25,6 @@ from authproxy.secondfactor.users import checked_name
 from authproxy.store import tables
 from authproxy.store.statements import Connection, Parameters, compiled
 from authproxy.store.writer import Job, Writer
-
-Tests = Callable[[str], Awaitable[None]]
-"""Asks the phone of this ID for an answer. Raises PhoneRefused."""
 
 _BAD_LINK: Final = Closed(Why.BAD_LINK)
 _OPENED = compiled(
@@ -50,7 +47,7 @@ _OPEN = compiled(
         user_id=bindparam("user"),
         created=bindparam("now"),
         expires=bindparam("until"),
-        needs_test=bindparam("needs_test"),
+        needs_test=sa.literal_column("1"),
     )
 )
 _FORGET = compiled(tables.activations.delete().where(tables.activations.c.hash == bindparam("code_hash")))
@@ -62,10 +59,6 @@ _NOTE = compiled(
         object=bindparam("name"),
     )
 )
-
-
-async def nothing_tested(phone_id: str) -> None:
-    pass
 
 
 class EnrollDesk:
@@ -133,12 +126,7 @@ class EnrollDesk:
         user_id = account.id if account is not None else new_id("DU")
         if account is None:
             connection.execute(_USER, {"user": user_id, "name": name, "now": now})
-        opened: Parameters = {
-            "user": user_id,
-            "now": now,
-            "until": ticket.expires,
-            "needs_test": int(ticket.is_invited),
-        }
+        opened: Parameters = {"user": user_id, "now": now, "until": ticket.expires}
         for code in (ticket.code, ticket.credential):
             connection.execute(_FORGET, {"code_hash": hash_of(code)})
             connection.execute(_OPEN, {**opened, "code_hash": hash_of(code)})
@@ -149,10 +137,12 @@ class EnrollDesk:
         hashes = {"page": hash_of(ticket.code), "authenticator": hash_of(ticket.credential)}
         opened = connection.execute(_OPENED, hashes).fetchall()
         is_used = any(claimed is not None for (claimed,) in opened)
-        if ticket.is_completed or (is_used and not ticket.is_invited):
+        if ticket.is_completed:
             return Done(ticket.username, ticket.is_invited)
-        if is_used and account is not None and untested_phone(connection, account.id) is not None:
+        if is_used and account is not None and self._awaits_test(connection, ticket, account):
             return Testing(ticket.username)
+        if is_used and not ticket.is_invited:
+            return Done(ticket.username)  # also when the device was deleted: a link is good once
         if account is None:
             return _BAD_LINK if ticket.is_invited else Beginning(ticket.username)
         if account.standing is Standing.DISABLED:
@@ -162,6 +152,11 @@ class EnrollDesk:
         if opened and not is_used:
             return self._waiting(ticket)
         return Beginning(ticket.username, ticket.is_invited)  # also when the device was deleted before it answered
+
+    def _awaits_test(self, connection: Connection, ticket: Ticket, account: Account) -> bool:
+        """Whether a device has yet to answer, and can still be the user's first."""
+        is_there = untested_phone(connection, account.id) is not None
+        return is_there and not self._is_enrolled(connection, ticket, account)
 
     def _is_enrolled(self, connection: Connection, ticket: Ticket, account: Account) -> bool:
         """Who was invited may have a number that can be called: setting up a device is what the mail is for."""

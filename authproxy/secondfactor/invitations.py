@@ -21,7 +21,7 @@ from authproxy.secondfactor.mailroom import Mailroom
 from authproxy.secondfactor.refusals import AlreadyThere, BadValue, NotFound
 from authproxy.secondfactor.users import User, user_by_id
 from authproxy.store.statements import Connection, compiled
-from authproxy.store.tables import invitations, security_keys, users
+from authproxy.store.tables import invitations, users
 
 VALID_SECONDS: Final = 30 * 86_400.0
 MOST_AT_ONCE: Final = 50
@@ -122,13 +122,8 @@ def _check(connection: sa.Connection, mail: Mailroom, user: User) -> None:
         raise BadValue(f"{user.username} has no mail address")
     if user.status == "disabled":
         raise BadValue(f"{user.username} is disabled")
-    if connection.execute(sa.select(_is_enrolled(sa.literal(user.id)))).scalar_one():
+    if connection.execute(sa.select(has_device(sa.literal(user.id)))).scalar_one():
         raise AlreadyThere(f"{user.username} has a device already")
-
-
-def _is_enrolled(user_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    keys = sa.select(security_keys.c.id).where(security_keys.c.user_id == user_id)
-    return sa.or_(has_device(user_id), sa.exists(keys))
 
 
 def _send(
@@ -194,7 +189,7 @@ def incomplete(connection: sa.Connection, now: float) -> list[str]:
 
 
 def _ids(connection: sa.Connection, where: sa.ColumnElement[bool]) -> list[str]:
-    query = sa.select(users.c.id).where(where, ~_is_enrolled(users.c.id)).order_by(users.c.username)
+    query = sa.select(users.c.id).where(where, ~has_device(users.c.id)).order_by(users.c.username)
     return list(connection.execute(query).scalars())
 
 

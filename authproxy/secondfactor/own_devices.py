@@ -45,7 +45,7 @@ class OwnDevices:
     @property
     def ways_in(self) -> int:
         """With how many of them the user can log in."""
-        working = [phone for phone in self.phones if phone.app or phone.number]
+        working = [phone for phone in self.phones if phone.takes_pushes or phone.number]
         return len(working) + len(self.generators) + len(self.keys)
 
 
@@ -74,7 +74,8 @@ def own_devices(connection: sa.Connection, user_id: str) -> OwnDevices:
 def add_own_phone(
     connection: sa.Connection, who: Who, number: str, name: str, type_: str, base_url: str
 ) -> tuple[PhoneRow, NewActivation | None]:
-    """A mobile phone or a tablet waits for its activation; a landline is ready. Raises BadValue, NotFound."""
+    """A mobile phone or a tablet waits for its activation, and then for its test; a landline is ready. Raises
+    BadValue, NotFound."""
     own = own_devices(connection, who.user_id)
     if len(own.phones) >= _MOST_PHONES:
         raise BadValue(f"there are {_MOST_PHONES} phones already: delete one first")
@@ -97,8 +98,13 @@ def activate_anew(
         raise BadValue(said("a landline has no app to activate"))
     _note(connection, own.user, who, "phone activate", phone.id, {})
     if is_authenticator:
-        return enroll_pipush(connection, own.user, phone.id, base_url, ACTIVATION_SECONDS)
+        return enroll_pipush(connection, own.user, phone.id, base_url, ACTIVATION_SECONDS, needs_test=True)
     return _activation(connection, own.user, phone, base_url)
+
+
+def own_phone(connection: sa.Connection, who: Who, phone_id: str) -> PhoneRow:
+    """Raises NotFound."""
+    return _own_phone(connection, who, phone_id)[1]
 
 
 def rename_own_phone(connection: sa.Connection, who: Who, phone_id: str, name: str) -> None:
@@ -111,7 +117,7 @@ def rename_own_phone(connection: sa.Connection, who: Who, phone_id: str, name: s
 def delete_own_phone(connection: sa.Connection, who: Who, phone_id: str) -> None:
     """Logins that wait for it end. A phone that others use too stays theirs. Raises NotFound, LastDevice."""
     own, phone = _own_phone(connection, who, phone_id)
-    if phone.app or phone.number:
+    if phone.takes_pushes or phone.number:
         _keep_one(own)
     if len(phone.usernames) > 1:
         phones.unassign(connection, phone.id, own.user)
@@ -197,7 +203,7 @@ def _keep_one(own: OwnDevices) -> None:
 
 
 def _activation(connection: sa.Connection, user: User, phone: PhoneRow, base_url: str) -> NewActivation:
-    return activations.activate_phone(connection, user.id, phone.id, base_url, ACTIVATION_SECONDS)
+    return activations.activate_phone(connection, user.id, phone.id, base_url, ACTIVATION_SECONDS, needs_test=True)
 
 
 def _owner(user: User) -> security_keys.Owner:

@@ -6,6 +6,7 @@ import base64
 import json
 import secrets
 from dataclasses import dataclass, field
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
@@ -18,6 +19,8 @@ from authproxy.store.statements import Connection, Parameters, compiled
 from authproxy.store.tables import audit, device_users, devices, phone_apps, phone_users, phones, users
 from authproxy.store.writer import Job
 
+UNTESTED: Final = 1
+FIRST: Final = 2
 _SEED_BYTES = 20
 
 _USER = compiled(sa.select(users.c.username, users.c.status).where(users.c.id == bindparam("owner")))
@@ -140,7 +143,8 @@ def claiming(code: str, new: NewApp, now: float) -> Job[Done | None]:
         connection.execute(FORGET_CODES, {"phone": phone_id})
         connection.execute(FORGET_APP, {"phone": phone_id})
         connection.execute(_PLATFORM, {"phone": phone_id, "system": new.platform})
-        _install(connection, phone_id, new, now, needs_test=activation.needs_test)
+        untested = mark_of(activation.needs_test, is_first=activation.phone_id is None)
+        _install(connection, phone_id, new, now, untested)
         detail = json.dumps({"phone": phone_id, "kind": new.kind})
         connection.execute(_NOTE, {"now": now, "who": f"user:{user[0]}", "about": str(user[0]), "more": detail})
         app = finding(new.serial)(connection)
@@ -150,7 +154,13 @@ def claiming(code: str, new: NewApp, now: float) -> Job[Done | None]:
     return job
 
 
-def _install(connection: Connection, phone_id: str, new: NewApp, now: float, *, needs_test: bool) -> None:
+def mark_of(needs_test: bool, is_first: bool) -> int:
+    """How the table marks an app that has yet to answer; ``is_first``: that it counts only if its user has nothing
+    else by then."""
+    return 0 if not needs_test else FIRST if is_first else UNTESTED
+
+
+def _install(connection: Connection, phone_id: str, new: NewApp, now: float, untested: int) -> None:
     """The generator of an app that is not tested yet is nobody's: see ``phone_test``."""
     app: Parameters = {
         "phone": phone_id,
@@ -158,7 +168,7 @@ def _install(connection: Connection, phone_id: str, new: NewApp, now: float, *, 
         "name": new.serial,
         "key": new.public_key,
         "own_key": new.server_key,
-        "untested": int(needs_test),
+        "untested": untested,
         "now": now,
     }
     connection.execute(_APP, app)
@@ -166,7 +176,7 @@ def _install(connection: Connection, phone_id: str, new: NewApp, now: float, *, 
         return
     generator: Parameters = {"device": new.device_id, "phone": phone_id, "sealed": new.sealed, "now": now}
     connection.execute(_GENERATOR, generator)
-    if not needs_test:
+    if not untested:
         give_generator(connection, phone_id, new.device_id)
 
 

@@ -21,12 +21,26 @@ def nowhere(_address: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Location:
+    """Names in English; empty where it is not known. ``state``: the largest part of the country."""
+
+    city: str = ""
+    state: str = ""
+    country: str = ""
+
+
+def no_location(_address: str) -> Location:
+    return Location()
+
+
+@dataclass(frozen=True, slots=True)
 class Locations:
     """Of IP addresses as text. ``place``: ``Berlin, Germany``; ``country``: ``DE`` (ISO 3166-1). Both are empty
-    where it is not known."""
+    where it is not known. ``location``: the same in parts."""
 
     place: Callable[[str], str] = nowhere
     country: Callable[[str], str] = nowhere
+    location: Callable[[str], Location] = no_location
 
 
 def open_locations(file: Path | None) -> Locations:
@@ -41,7 +55,7 @@ def open_locations(file: Path | None) -> Locations:
         reader: Reads = maxminddb.open_database(str(file), maxminddb.MODE_MEMORY)
     except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
         raise ConfigError(f"geoip_file {file}: {error}") from None
-    return Locations(partial(_place, reader), partial(_country, reader))
+    return Locations(partial(_place, reader), partial(_country, reader), partial(_location, reader))
 
 
 def _country(reader: Reads, address: str) -> str:
@@ -59,13 +73,19 @@ def _found(reader: Reads, address: str) -> Any:
 
 
 def _place(reader: Reads, address: str) -> str:
+    found = _location(reader, address)
+    return ", ".join(name for name in (found.city, found.country) if name)
+
+
+def _location(reader: Reads, address: str) -> Location:
     found = _found(reader, address)
-    names = [_name(found, part) for part in ("city", "country")]
-    return ", ".join(name for name in names if name)
+    return Location(_name(found, "city"), _name(found, "subdivisions", 0), _name(found, "country"))
 
 
-def _name(found: Any, part: str) -> str:
+def _name(found: Any, *path: str | int) -> str:
     try:
-        return str(found[part]["names"]["en"])
-    except (KeyError, TypeError):
+        for key in path:
+            found = found[key]
+        return str(found["names"]["en"])
+    except (LookupError, TypeError):
         return ""

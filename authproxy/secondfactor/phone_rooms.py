@@ -50,8 +50,9 @@ class PhoneRooms:
         pushes.tell(notices)
         closers += [sender.close, notices.stop]
         threads = reactor.getThreadPool()
+        desk = PhoneDesk(writer, seeds, pushes, bus, hosts, key.public, location, now)
         return cls(
-            PhoneDesk(writer, seeds, pushes, bus, hosts, key.public, location, now),
+            desk,
             PipushDesk(
                 writer,
                 seeds,
@@ -60,6 +61,7 @@ class PhoneRooms:
                 location,
                 lambda make: deferToThreadPool(reactor, threads, make),
                 now,
+                desk.send_test,
             ),
             bus,
             notices,

@@ -25,7 +25,8 @@ _E164 = range(8, 16)  # digits
 
 @dataclass(frozen=True, slots=True)
 class PhoneRow:
-    """A phone in a list, with what is known of its app; times in epoch seconds."""
+    """A phone in a list, with what is known of its app; times in epoch seconds. ``is_untested``: the app does not
+    count yet, see ``phone_test``."""
 
     id: str
     name: str
@@ -41,7 +42,12 @@ class PhoneRow:
     last_contact: float | None
     clock_offset: float | None
     permission: str
+    is_untested: bool
     usernames: tuple[str, ...]
+
+    @property
+    def takes_pushes(self) -> bool:
+        return bool(self.app) and not self.is_untested
 
     @property
     def label(self) -> str:
@@ -194,6 +200,7 @@ _ROW = (
         phone_apps.c.last_contact,
         phone_apps.c.clock_offset,
         sa.func.coalesce(phone_apps.c.permission, "").label("permission"),
+        (sa.func.coalesce(phone_apps.c.is_untested, 0) != 0).label("is_untested"),
     )
     .select_from(phones.outerjoin(phone_apps, phone_apps.c.phone_id == phones.c.id))
 )  # fmt: skip

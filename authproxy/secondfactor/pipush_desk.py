@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Final
 
@@ -24,10 +25,11 @@ from cryptography.hazmat.primitives.serialization import (
 from twisted.internet.defer import Deferred
 
 from authproxy.secondfactor import activations, phone_jobs
+from authproxy.secondfactor.phone_api import PhoneRefused
 from authproxy.secondfactor.phone_claim import NewApp, UserDisabled, claiming
 from authproxy.secondfactor.phone_desk import decide
 from authproxy.secondfactor.phone_jobs import Pending, PhoneApp
-from authproxy.secondfactor.phone_test import passing
+from authproxy.secondfactor.phone_test import Tests, nothing_tested, passing
 from authproxy.secondfactor.pipush_api import Enrolled, Fields, Heard, PipushRefused
 from authproxy.secondfactor.pipush_text import (
     DECLINE_REASON,
@@ -83,8 +85,10 @@ class PipushDesk:
         location: Callable[[str], str],
         in_thread: RunInThread,
         now: Callable[[], float],
+        tests: Tests = nothing_tested,
     ) -> None:
-        """``in_thread``: runs what takes a tenth of a second. ``now``: epoch seconds."""
+        """``in_thread``: runs what takes a tenth of a second. ``now``: epoch seconds. ``tests``: asks a phone for
+        an answer."""
         self._writer = writer
         self._seeds = seeds
         self._pushes = pushes
@@ -92,6 +96,7 @@ class PipushDesk:
         self._location = location
         self._in_thread = in_thread
         self._now = now
+        self._tests = tests
 
     async def post(self, fields: Fields) -> Enrolled | Heard:
         match fields:
@@ -125,6 +130,9 @@ class PipushDesk:
         if done is None:
             raise PipushRefused("an enrollment that is unknown, used or expired")
         self._pushes.wake(done.ended)
+        if done.app.is_untested:
+            with suppress(PhoneRefused):  # too many are open: the page has a button for another
+                await self._tests(done.app.phone_id)
         return Enrolled(public_key_text(key))
 
     # ------------------------------------------------------------ polls

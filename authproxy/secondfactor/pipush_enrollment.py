@@ -25,11 +25,18 @@ class NewPipush:
 
 
 def enroll_pipush(
-    connection: sa.Connection, user: User, phone_id: str, base_url: str, seconds: int = DEFAULT_SECONDS
+    connection: sa.Connection,
+    user: User,
+    phone_id: str,
+    base_url: str,
+    seconds: int = DEFAULT_SECONDS,
+    *,
+    needs_test: bool = False,
 ) -> NewPipush:
-    """Replaces the phone's open activation, whatever it was for. Raises BadValue."""
+    """Replaces the phone's open activation, whatever it was for. ``needs_test``: the app counts once it has
+    answered. Raises BadValue."""
     credential = new_credential()
-    made = activate_phone(connection, user.id, phone_id, base_url, seconds, credential)
+    made = activate_phone(connection, user.id, phone_id, base_url, seconds, credential, needs_test=needs_test)
     url = address_of(credential, base_url, seconds, user.display_name)
     return NewPipush(url, credential, serial_of(credential), made.expires)
 

@@ -8,10 +8,17 @@ from typing import Final
 
 from twisted.internet.defer import Deferred
 
+from authproxy.model import Allowed, LoginRecord
 from authproxy.secondfactor.api_logins import Ended
 from authproxy.secondfactor.authapi import Progress
+from authproxy.secondfactor.wording import said
 
 MOST: Final = 10_000
+FETCHED_WITHIN: Final = 60.0
+"""Seconds in which the page has to look for a login that was allowed. One that waits looks at once."""
+_TOO_LATE: Final = Progress(
+    "deny", "deny", said("The login was approved, but this page was not open any more. Please log in again.")
+)
 
 
 class Attempt:
@@ -37,6 +44,15 @@ class Attempt:
     def end(self, progress: Progress, ended: Ended | None = None) -> None:
         self.progress, self.ended, self.is_over = progress, ended, True
         self._tell()
+
+    def allowed(self, now: float) -> LoginRecord | None:
+        """The login that was allowed, for as long as it counts. ``now``: epoch seconds."""
+        if self.ended is None or not isinstance(self.ended.verdict, Allowed):
+            return None
+        if now - self.ended.login.at <= FETCHED_WITHIN:
+            return self.ended.login
+        self.end(_TOO_LATE)
+        return None
 
     def listen(self, heard: Callable[[], None], hung_up: Callable[[], None]) -> Callable[[], None]:
         """``heard`` is called at each news, ``hung_up`` when there will be none. What is returned ends both."""

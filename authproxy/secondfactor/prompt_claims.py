@@ -11,6 +11,7 @@ from typing import Final
 from authproxy.model import JsonValue, LoginRecord
 from authproxy.secondfactor.admission import BYPASS_STATUS, NOT_ENROLLED
 from authproxy.secondfactor.authapi import Application
+from authproxy.secondfactor.phone_location import Location
 from authproxy.secondfactor.policy_gate import BY_POLICY, TRUSTED_NETWORK
 from authproxy.secondfactor.prompt_stages import Browser, PromptRequest
 
@@ -60,32 +61,39 @@ class Person:
 
 
 def claims_of(
-    request: PromptRequest, app: Application, login: LoginRecord, person: Person, browser: Browser
+    request: PromptRequest,
+    app: Application,
+    login: LoginRecord,
+    person: Person,
+    browser: Browser,
+    location: Location,
 ) -> dict[str, JsonValue]:
-    """But for those that the token endpoint knows (``iss``, ``aud``, ``iat``, ``exp``)."""
+    """But for those that the token endpoint knows (``iss``, ``aud``, ``iat``, ``exp``). ``location``: the
+    browser's."""
     claims: dict[str, JsonValue] = {
         "sub": request.username,
         "preferred_username": request.username,
         "auth_time": int(login.at),
         "auth_result": {"result": "allow", "status": "allow", "status_msg": "Login Successful"},
-        "auth_context": _context(app, login, person, browser),
+        "auth_context": _context(app, login, person, browser, location),
     }
     if request.nonce:
         claims["nonce"] = request.nonce
     return claims
 
 
-def _context(app: Application, login: LoginRecord, person: Person, browser: Browser) -> JsonValue:
+def _context(
+    app: Application, login: LoginRecord, person: Person, browser: Browser, location: Location
+) -> JsonValue:
     factor, reason = _FACTORS.get(login.factor, (login.factor, "user_approved"))
-    nowhere: dict[str, JsonValue] = {"city": None, "state": None, "country": None}
     return {
         "txid": login.login_id,
         "timestamp": int(login.at),
         "isotimestamp": datetime.fromtimestamp(login.at, UTC).isoformat(timespec="microseconds"),
         "user": {"name": person.name or login.username, "key": person.id, "groups": list(person.groups)},
         "application": {"key": app.ikey, "name": app.name},
-        "auth_device": {"ip": None, "name": login.device or None, "location": dict(nowhere)},
-        "access_device": _access_device(browser, nowhere),
+        "auth_device": {"ip": None, "name": login.device or None, "location": _place(Location())},
+        "access_device": _access_device(browser, location),
         "factor": factor,
         "event_type": "authentication",
         "result": "success",
@@ -97,13 +105,18 @@ def _context(app: Application, login: LoginRecord, person: Person, browser: Brow
     }
 
 
-def _access_device(browser: Browser, location: dict[str, JsonValue]) -> JsonValue:
+def _place(location: Location) -> JsonValue:
+    """What is not known is null."""
+    return {"city": location.city or None, "state": location.state or None, "country": location.country or None}
+
+
+def _access_device(browser: Browser, location: Location) -> JsonValue:
     name, version = _found(_BROWSERS, browser.agent)
     system, system_version = _found(_SYSTEMS, browser.agent)
     return {
         "ip": browser.address,
         "hostname": None,
-        "location": dict(location),
+        "location": _place(location),
         "browser": name,
         "browser_version": version,
         "os": system,

@@ -129,9 +129,9 @@ class PromptDesk:
             status = attempt.progress.status
             return Waiting(app.name, request.username, attempt.factor, attempt.label, status, attempt.code)
         found = await self._find(session, request, app, browser)
-        ended = attempt.ended if attempt is not None else None
-        if ended is not None and isinstance(ended.verdict, Allowed):
-            return await self._allowed(found, ended.login)
+        login = attempt.allowed(self._now()) if attempt is not None else None
+        if login is not None:
+            return await self._allowed(found, login)
         match found.user.standing:
             case Allowed() as allowed:
                 return await self._allowed(found, await self._logins.record(found.origin, allowed))

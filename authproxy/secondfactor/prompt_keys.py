@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from authproxy.model import Allowed, JsonValue, Reason, Refused
+from authproxy.secondfactor.activations import has_device
 from authproxy.secondfactor.api_logins import ApiLogins, Ended, Origin
 from authproxy.secondfactor.audit import note
 from authproxy.secondfactor.authapi import Progress
@@ -16,7 +17,7 @@ from authproxy.secondfactor.refusals import BadValue, NotFound
 from authproxy.secondfactor.security_keys import Owner, keys_of, user_owner
 from authproxy.secondfactor.users import add_user, find_user
 from authproxy.secondfactor.webauthn import Ceremonies, NotProven, Registered, UserVerification, Why
-from authproxy.store.tables import device_users, phone_apps, phone_users, users
+from authproxy.store.tables import users
 
 
 class PromptKeys:
@@ -109,11 +110,5 @@ def _newcomer(connection: sa.Connection, username: str) -> Owner | None:
             return None
         note(connection, f"user:{username}", "enroll begin", username)
     owner = user_owner(user.id, user.username)
-    codes = sa.select(device_users.c.device_id).where(device_users.c.user_id == user.id)
-    apps = (
-        sa.select(phone_apps.c.phone_id)
-        .join(phone_users, phone_users.c.phone_id == phone_apps.c.phone_id)
-        .where(phone_users.c.user_id == user.id)
-    )
-    has_device = any(connection.execute(each.limit(1)).first() is not None for each in (codes, apps))
-    return None if has_device or keys_of(connection, owner) or user.status == "disabled" else owner
+    is_enrolled = connection.execute(sa.select(has_device(sa.literal(user.id)))).scalar_one()
+    return None if is_enrolled or user.status == "disabled" else owner

@@ -14,6 +14,7 @@ from authproxy.secondfactor.authapi import Application
 from authproxy.secondfactor.authorization_codes import Grant, issue_code
 from authproxy.secondfactor.known import Known
 from authproxy.secondfactor.office import Office
+from authproxy.secondfactor.phone_location import Location, no_location
 from authproxy.secondfactor.prompt_claims import SECURITY_KEY, Person, claims_of
 from authproxy.secondfactor.prompt_policy import PromptPolicy
 from authproxy.secondfactor.prompt_stages import Browser, Going, Gone, PromptRequest, Remembered, Remembering
@@ -29,9 +30,13 @@ _TO_REMEMBER: Final = frozenset(("push", "phone", "passcode", "SMS passcode", "h
 class Leaving:
     """What was decided is in the session's data: ``claims``, and ``days`` if the browser may be remembered."""
 
-    def __init__(self, office: Office, now: Callable[[], float]) -> None:
+    def __init__(
+        self, office: Office, now: Callable[[], float], location_of: Callable[[str], Location] = no_location
+    ) -> None:
+        """``now``: epoch seconds. ``location_of``: an IP address."""
         self._office = office
         self._now = now
+        self._location_of = location_of
 
     async def allowed(
         self,
@@ -46,9 +51,11 @@ class Leaving:
         is_of_use = login.factor in _TO_REMEMBER and not request.must_prove
         days = policy.remember_days if is_of_use else 0
         scope = "" if policy.is_shared else app.ikey
+        location = self._location_of(browser.address)
 
         def allowing(connection: sa.Connection) -> Session:
-            claims = claims_of(request, app, login, _person(connection, login.username), browser)
+            person = _person(connection, login.username)
+            claims = claims_of(request, app, login, person, browser, location)
             data: dict[str, JsonValue] = {
                 "request": request.to_json(),
                 "claims": claims,

@@ -12,6 +12,7 @@ from authproxy.secondfactor.api_logins import ApiLogins
 from authproxy.secondfactor.applications import Applications
 from authproxy.secondfactor.embedded import Embedded
 from authproxy.secondfactor.office import Office
+from authproxy.secondfactor.phone_test import Tests
 from authproxy.secondfactor.portal_login import WithPortal
 from authproxy.secondfactor.prepared import PreparedPushes
 from authproxy.secondfactor.prompt_desk import PromptDesk
@@ -29,8 +30,9 @@ def open_prompts(
     base_url: str,
     announce: Callable[[LoginRecord], None],
     clock: IReactorTime,
+    tests: Tests,
 ) -> PromptDesk:
-    """Whoever has it made stops it before the office."""
+    """``tests``: asks a phone for an answer. Whoever has it made stops it before the office."""
     ways = embedded.ways()
     prepared = PreparedPushes(clock.seconds)
     logins = ApiLogins(
@@ -49,11 +51,11 @@ def open_prompts(
         logins,
         Trying(logins, prepared),
         PromptKeys(office, ceremonies, logins, ways),
-        Leaving(office, time.time),
+        Leaving(office, time.time, embedded.locations.location),
         WithPortal(applications),
         embedded.gateways.lines,
         embedded.book.country_of,
         time.time,
         embedded.links,
-        embedded.enrolling(base_url),
+        embedded.enrolling(base_url, tests),
     )

@@ -134,7 +134,7 @@ phone_apps = Table(
     Column("permission", Text, nullable=False, server_default=""),  # to notify, as the phone last said
     Column("clock_offset", Float),  # seconds the phone's clock was ahead, last time heard
     Column("last_contact", Float),
-    Column("is_untested", Integer, nullable=False, server_default="0"),  # 1: does not count yet
+    Column("is_untested", Integer, nullable=False, server_default="0"),  # 1 or 2: does not count yet (phone_test)
     Column("created", Float, nullable=False),
     _one_of("kind", "web", "pipush"),
 )

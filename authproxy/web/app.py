@@ -30,7 +30,7 @@ def build(site: Site, sources: Sources, *, is_debug: bool = False) -> ASGIApp:
     if site.phones is not None:
         routes += phone.routes(site.phones, site.rates, site.refusals, site.now)
     if site.enrolling is not None:
-        routes += enroll.routes(site.enrolling, site.rates, site.refusals)
+        routes += enroll.routes(site.enrolling, site.rates, site.refusals, site.language)
     if site.panel is not None:
         routes += panel.routes(site.panel, site.rates)
     if site.portal is not None:

@@ -6,6 +6,7 @@ import asyncio
 import platform
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -28,7 +29,7 @@ from authproxy.web.portal.rooms import PortalRooms
 from authproxy.web.prompt.rooms import PromptRooms
 from authproxy.web.rates import Rates
 from authproxy.web.refusals import Refusals
-from authproxy.web.site import Applications, MakesLogo, Site, no_logo
+from authproxy.web.site import Applications, MakesLogo, Site, no_logo, nobodys_language
 from authproxy.web.source import Sources
 
 _log = Logger()
@@ -67,6 +68,7 @@ def open_front(
     portal: PortalRooms | None = None,
     prompts: PromptRooms | None = None,
     admin_api: ApiRooms | None = None,
+    language: Callable[[], str] = nobodys_language,
     logo: MakesLogo = no_logo,
     is_debug: bool = False,
 ) -> Front:
@@ -80,6 +82,7 @@ def open_front(
         Refusals(clock.seconds),
         time.time,
         (urlsplit(settings.base_url).netloc.encode("ascii"),),
+        language=language,
         logo=logo,
         telephony=telephony,
         phones=phones,

@@ -26,6 +26,10 @@ class Applications(Protocol):
         ...
 
 
+def nobodys_language() -> str:
+    return ""
+
+
 MakesLogo = Callable[[], Awaitable[bytes | None]]
 
 
@@ -36,8 +40,9 @@ async def no_logo() -> bytes | None:
 @dataclass(frozen=True, slots=True)
 class Site:
     """``host_names``: hosts under which clients may know this service besides the one they call, with or without a
-    port. ``logo``: a PNG. ``now``: epoch seconds. ``telephony``: None: there is no gateway that reports.
-    ``phones``, ``enrolling``, ``panel``, ``portal``, ``prompts``: None: there are no pages for them."""
+    port. ``language``: the account's; empty: nobody has chosen one. ``logo``: a PNG. ``now``: epoch seconds.
+    ``telephony``: None: there is no gateway that reports. ``phones``, ``enrolling``, ``panel``, ``portal``,
+    ``prompts``: None: there are no pages for them."""
 
     auth: AuthApi
     applications: Applications
@@ -45,6 +50,7 @@ class Site:
     refusals: Refusals
     now: Callable[[], float]
     host_names: tuple[bytes, ...] = ()
+    language: Callable[[], str] = field(default=nobodys_language)
     logo: MakesLogo = field(default=no_logo)
     telephony: HearsGateway | None = None
     phones: Phones | None = None

@@ -63,6 +63,18 @@ class Site:
         phone.serial = said["serial"]
         return phone
 
+    def set_up(self, link: str) -> WebPhone:
+        """A phone that opens the link and answers its test."""
+        phone = self.activate(link)
+        self.approve_test(phone)
+        return phone
+
+    def approve_test(self, phone: WebPhone) -> None:
+        push = self.phones.pending(phone)
+        assert push["application"] == "Test"
+        answer = {"push": push["id"], "nonce": push["nonce"], "decision": "approve"}
+        assert self.phones.post(phone, "answer", answer)["status"] == "approved"
+
     def refuses(self, link: str) -> bool:
         phone = WebPhone()
         return bool(self.phones.post(phone, "claim", phone.claim_body(link))["http"] == 404)

@@ -60,7 +60,9 @@ def test_the_code_is_scanned_and_the_page_sees_the_phone_answer(
         with opened(chromium, url, scheme=scheme, width=1280, height=900) as page:
             begin(page)
             waits(page)
-            site.activate(scanned(page))
+            phone = site.activate(scanned(page))
+            heading(page, "Answer the test on your device")
+            site.approve_test(phone)
             heading(page, "Your phone is ready")
             page.reload()
             heading(page, "Your phone is ready")
@@ -77,7 +79,8 @@ def test_on_the_phone_itself_a_link_sets_it_up(site: Site, chromium: Chromium) -
             begin(page)
             page.get_by_role("link", name="Set up this device").click()
             page.locator(".account").wait_for()
-            page.locator(".line.open").wait_for()
+            page.locator(".request").get_by_role("button", name="Approve", exact=True).click()
+            page.get_by_text("Nothing to approve").wait_for()
             page.goto(url)
             heading(page, "Your phone is ready")
             return page.locator("main").inner_text()
@@ -118,11 +121,14 @@ def test_nothing_is_wider_than_a_small_screen(site: Site, chromium: Chromium, sc
             widths.append(width_of(page))
             scanned(page)
             page.goto(f"{url}")
-            site.activate(scanned(page))
+            phone = site.activate(scanned(page))
+            heading(page, "Answer the test on your device")
+            widths.append(width_of(page))
+            site.approve_test(phone)
             heading(page, "Your phone is ready")
             return [*widths, width_of(page)]
 
-    assert chromium.run(work) == [320] * 4
+    assert chromium.run(work) == [320] * 5
 
 
 def test_by_keyboard_alone_and_read_aloud(site: Site, chromium: Chromium) -> None:
@@ -161,7 +167,10 @@ def test_without_scripts_a_link_looks_again(site: Site, chromium: Chromium) -> N
             check = page.get_by_role("link", name="I have done this")
             check.click()
             heading(page, "Scan this with your phone")
-            site.activate(scanned(page))
+            phone = site.activate(scanned(page))
+            check.click()
+            heading(page, "Answer the test on your device")
+            site.approve_test(phone)
             check.click()
             heading(page, "Your phone is ready")
         finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_twisted
 
+from authproxy.secondfactor import enroll_api
 from authproxy.secondfactor.activations import link_of, shown
 from authproxy.secondfactor.devices import add_hotp
 from authproxy.secondfactor.enroll_api import Beginning, Closed, Done, Waiting, Why
@@ -22,6 +23,8 @@ from tests.phone.authenticator import Authenticator
 from tests.phone.desks import BASE_URL, Desks, refused
 from tests.phone.webphone import WebPhone
 
+UNTESTED = enroll_api.Testing("nina")
+
 
 class Enrolling:
     """alice has a phone that was never activated."""
@@ -32,7 +35,8 @@ class Enrolling:
         self.desk = self.with_lines(Lines())
 
     def with_lines(self, lines: Lines) -> EnrollDesk:
-        return EnrollDesk(self.desks.writer, self.links, lines, BASE_URL, lambda: self.desks.now)
+        asks = self.desks.desk.send_test
+        return EnrollDesk(self.desks.writer, self.links, lines, BASE_URL, lambda: self.desks.now, asks)
 
     async def begin(self, ticket: str) -> Waiting:
         waiting = await self.desk.begin(ticket)
@@ -43,6 +47,22 @@ class Enrolling:
         phone = WebPhone()
         await self.desks.claim(phone, waiting.link)
         return phone
+
+    async def pass_test(self, phone: WebPhone) -> None:
+        (test,) = await self.desks.shown(phone)
+        assert test.application == "Test"
+        await self.desks.answer(phone, test, "approve")
+
+    async def set_up(self, waiting: Waiting) -> WebPhone:
+        phone = await self.claim(waiting)
+        await self.pass_test(phone)
+        return phone
+
+    def phones(self, name: str) -> int:
+        """How many count."""
+        owned = "phone_apps JOIN phone_users USING (phone_id) JOIN users ON user_id = users.id"
+        counted = f"SELECT count(*) FROM {owned} WHERE username = '{name}' AND is_untested = 0"
+        return int(self.desks.value(counted))
 
 
 @pytest.fixture
@@ -62,16 +82,20 @@ async def test_somebody_unknown_begins_and_is_done_when_a_phone_has_answered(enr
     assert waiting.seconds == VALID_SECONDS
     assert await enrolling.desk.look(ticket) == await enrolling.desk.begin(ticket) == waiting
     phone = await enrolling.claim(waiting)
+    assert await enrolling.desk.look(ticket) == UNTESTED
+    assert enrolling.phones("nina") == 0
+    await enrolling.pass_test(phone)
     assert await enrolling.desk.look(ticket) == await enrolling.desk.begin(ticket) == Done("nina")
     assert await enrolling.desks.shown(phone) == []
+    assert enrolling.phones("nina") == 1
     assert enrolling.desks.value(users) == 1
     told = "SELECT group_concat(action) FROM audit WHERE object = 'nina'"
-    assert enrolling.desks.value(told) == "enroll begin,phone activate"
+    assert enrolling.desks.value(told) == "enroll begin,phone activate,enroll complete"
 
 
 @pytest_twisted.ensureDeferred
 async def test_somebody_known_without_a_device_gets_another_phone(enrolling: Enrolling) -> None:
-    await enrolling.claim(await enrolling.begin(enrolling.links.ticket("alice")))
+    await enrolling.set_up(await enrolling.begin(enrolling.links.ticket("alice")))
     phones = "SELECT count(*) FROM phone_users JOIN users ON user_id = users.id WHERE username = 'alice'"
     assert enrolling.desks.value(phones) == 2
 
@@ -80,7 +104,10 @@ async def test_somebody_known_without_a_device_gets_another_phone(enrolling: Enr
 async def test_the_authenticator_enrolls_with_its_own_code(enrolling: Enrolling) -> None:
     ticket = enrolling.links.ticket("nina")
     app = Authenticator.scan((await enrolling.begin(ticket)).authenticator)
-    await enrolling.desks.pipush.post(app.enrollment())
+    app.learn((await enrolling.desks.pipush.post(app.enrollment())).public_key)
+    assert await enrolling.desk.look(ticket) == UNTESTED
+    (test,) = await enrolling.desks.pipush.poll(app.poll(enrolling.desks.now))  # it was asked at once
+    await enrolling.desks.pipush.post(app.answer(test))
     assert await enrolling.desk.look(ticket) == Done("nina")
 
 
@@ -90,12 +117,38 @@ async def test_the_first_phone_ends_all_other_enrollments_of_its_user(enrolling:
     enrolling.desks.now += 1
     second = await enrolling.begin(enrolling.links.ticket("nina"))
     enrolling.desks.now = now
-    await enrolling.claim(second)
+    await enrolling.set_up(second)
     thief = WebPhone()
     assert await refused(enrolling.desks.claim(thief, first.link)) is PhoneWhy.BAD_CODE
     with pytest.raises(PipushRefused):
         await enrolling.desks.pipush.post(Authenticator.scan(second.authenticator).enrollment())
     assert await enrolling.desk.look(enrolling.links.ticket("nina")) == Closed(Why.HAS_DEVICE)
+
+
+@pytest_twisted.ensureDeferred
+async def test_of_two_phones_that_wait_for_their_test_the_first_to_answer_counts(enrolling: Enrolling) -> None:
+    first = enrolling.links.ticket("nina")
+    slow = await enrolling.claim(await enrolling.begin(first))
+    enrolling.desks.now += 1
+    second = enrolling.links.ticket("nina")
+    quick = await enrolling.claim(await enrolling.begin(second))
+    (late,) = await enrolling.desks.shown(slow)
+    await enrolling.pass_test(quick)
+    assert await refused(enrolling.desks.answer(slow, late, "approve")) is PhoneWhy.UNKNOWN_PHONE
+    assert enrolling.desks.value("SELECT count(*) FROM phone_apps") == enrolling.phones("nina") == 1
+    assert await enrolling.desk.look(second) == Done("nina")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_test_that_is_answered_beside_another_device_makes_the_phone_no_factor(
+    enrolling: Enrolling,
+) -> None:
+    ticket = enrolling.links.ticket("alice")
+    phone = await enrolling.claim(await enrolling.begin(ticket))
+    with enrolling.desks.database.writing() as connection:  # meanwhile, the help desk
+        add_hotp(connection, enrolling.desks.alice, enrolling.desks.seeds)
+    await enrolling.pass_test(phone)
+    assert enrolling.phones("alice") == 0
 
 
 @pytest_twisted.ensureDeferred

@@ -20,6 +20,9 @@ def test_from_the_portal_link_to_a_phone_that_approves_a_login(site: Site) -> No
     assert (waiting.title, waiting.url) == ("Scan this with your phone", url)
     assert site.get(url).activation == waiting.activation  # loading it again changes nothing
     phone = site.activate(waiting.activation)
+    assert site.get(url).title == "Answer the test on your device"
+    assert site.host.client().preauth(username="nora")["result"] == "enroll"  # it does not count yet
+    site.approve_test(phone)
     assert site.get(url).title == site.begin(url).title == "Your phone is ready"
     txid = site.host.client().auth("push", username="nora", device="auto", async_txn=True)["txid"]
     push = site.phones.pending(phone)
@@ -68,7 +71,7 @@ def test_a_link_of_somebody_who_has_a_device_by_now_adds_no_phone(site: Site) ->
     url = later = site.portal("lena")
     while later == url:  # within one second, it is the same
         later = site.portal("lena")
-    site.activate(site.begin(url).activation)
+    site.set_up(site.begin(url).activation)
     for page in (site.get(later), site.begin(later)):
         assert (page.status, page.title) == (409, "You are set up already")
     assert site.get(url).title == "Your phone is ready"

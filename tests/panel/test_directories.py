@@ -16,6 +16,7 @@ from tests.peers.slapd import PEOPLE, VPN, Slapd
 
 HOME = "/admin/directories"
 _CLIENT = """request_rate=0
+password_rate=1000
 [ad_client]
 host=localhost
 port={port}

@@ -31,7 +31,8 @@ def server() -> Iterator[MailServer]:
 
 @pytest.fixture(scope="module")
 def panel(tmp_path_factory: pytest.TempPathFactory, server: MailServer) -> Iterator[PanelHost]:
-    more = f"request_rate=0\n[mail]\nhost=127.0.0.1\nport={server.port}\ntls=none\nfrom=mfa@firm.example\n"
+    mail = f"[mail]\nhost=127.0.0.1\nport={server.port}\ntls=none\nfrom=mfa@firm.example\n"
+    more = f"request_rate=0\npassword_rate=1000\n{mail}"
     made = PanelHost.make(tmp_path_factory.mktemp("panel") / "host", more).start()
     yield made
     made.stop()

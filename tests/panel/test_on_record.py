@@ -63,7 +63,7 @@ ELSEWHERE = {
 
 @pytest.fixture(scope="module")
 def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PanelHost]:
-    made = PanelHost.make(tmp_path_factory.mktemp("panel") / "host", "request_rate=0").start()
+    made = PanelHost.make(tmp_path_factory.mktemp("panel") / "host", "request_rate=0\npassword_rate=1000").start()
     yield made
     made.stop()
 

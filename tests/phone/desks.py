@@ -82,7 +82,14 @@ class Desks:
             lambda: self.now,
         )
         self.pipush = PipushDesk(
-            self.writer, self.seeds, self.pushes, BASE_URL, lambda _: "", _at_once, lambda: self.now
+            self.writer,
+            self.seeds,
+            self.pushes,
+            BASE_URL,
+            lambda _: "",
+            _at_once,
+            lambda: self.now,
+            self.desk.send_test,
         )
         with self.database.writing() as connection:
             self.alice: User = add_user(connection, "alice", "simple")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from authproxy.errors import ConfigError
-from authproxy.secondfactor.phone_location import Locations, nowhere, open_locations
+from authproxy.secondfactor.phone_location import Location, Locations, nowhere, open_locations
 
 _MARKER = b"\xab\xcd\xefMaxMind.com"
 
@@ -70,6 +70,20 @@ def test_a_record_without_a_city_is_told_as_far_as_it_goes(tmp_path: Path) -> No
     file = tmp_path / "places.mmdb"
     file.write_bytes(database("198.51.100.0/24", {"country": {"names": {"en": "Switzerland"}}, "city": {}}))
     assert open_locations(file).place("198.51.100.7") == "Switzerland"
+
+
+def test_a_place_has_parts(tmp_path: Path) -> None:
+    file = tmp_path / "places.mmdb"
+    states = [{"names": {"en": "Bern-Mittelland"}}, {"names": {"en": "another"}}]
+    record = {
+        "city": {"names": {"en": "Bern"}},
+        "subdivisions": states,
+        "country": {"names": {"en": "Switzerland"}},
+    }
+    file.write_bytes(database("198.51.100.0/24", record))
+    location = open_locations(file).location
+    assert location("198.51.100.7") == Location("Bern", "Bern-Mittelland", "Switzerland")
+    assert location("192.0.2.1") == location("nonsense") == Location()
 
 
 def test_without_a_database_no_place_is_known() -> None:

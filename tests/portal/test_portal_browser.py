@@ -36,17 +36,21 @@ def test_a_phone_is_added_by_a_picture_and_deleted(portal: Portal, chromium: Chr
             page.get_by_role("heading", name="Scan this with your phone").wait_for()
             picture = page.locator(".code-picture").screenshot()
             assert portal.own("bob").phones[0].app == ""
-            Site(portal.host).activate(read_qr(picture))
+            site = Site(portal.host)
+            phone = site.activate(read_qr(picture))
+            page.get_by_text("Your phone is set up, and was sent a test.").wait_for()
+            assert portal.own("bob").phones[0].is_untested
+            site.approve_test(phone)
             page.get_by_role("heading", name="New phone").wait_for()  # its script has led back
             assert page.get_by_text("approves logins").count() == 1
-            phone = page.locator("section", has=page.get_by_role("heading", name="New phone"))
-            phone.get_by_text("Rename or delete").click()
-            phone.get_by_label("Name").fill("Work phone")
-            phone.get_by_role("button", name="Rename").click()
+            card = page.locator("section", has=page.get_by_role("heading", name="New phone"))
+            card.get_by_text("Rename or delete").click()
+            card.get_by_label("Name").fill("Work phone")
+            card.get_by_role("button", name="Rename").click()
             assert told(page) == "Saved"
-            phone = page.locator("section", has=page.get_by_role("heading", name="Work phone"))
-            phone.get_by_text("Rename or delete").click()
-            phone.get_by_role("button", name="Delete Work phone for good").click()
+            card = page.locator("section", has=page.get_by_role("heading", name="Work phone"))
+            card.get_by_text("Rename or delete").click()
+            card.get_by_role("button", name="Delete Work phone for good").click()
             assert told(page) == "The phone was deleted"
 
     chromium.run(work)

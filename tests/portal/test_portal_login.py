@@ -11,6 +11,8 @@ from authproxy.secondfactor.applications import change_application, find_applica
 from authproxy.secondfactor.bypass import create_codes
 from authproxy.secondfactor.devices import add_hotp
 from authproxy.secondfactor.users import User, add_user
+from authproxy.store import tables
+from authproxy.web.pages.catalogue import catalogue
 from tests.peers.slapd import Slapd
 from tests.portal.people import Portal
 from tests.prompt.demo import Demo, Visitor
@@ -135,6 +137,37 @@ def test_a_name_that_the_portal_takes_for_anothers_leads_nowhere(portal: Portal)
     here = visitor.page.url.rpartition("/")[2]
     assert f'href="/portal/from/{here}"' in visitor.page.html
     assert visitor.get(f"{portal.url}/portal/from/{here}").title == "Look after your devices"
+
+
+def test_who_tries_passwords_has_to_wait_whatever_the_rate_of_requests_is(portal: Portal) -> None:
+    visitor, pages = Visitor(portal.host), []
+    visitor.get(f"{portal.url}/portal/login")
+    while len(pages) < 100 and not (pages and pages[-1].status == 429):
+        pages.append(visitor.post({"username": "nobody", "password": "wrong"}, f"{portal.url}/portal/login"))
+    assert pages[0].status == 403
+    assert pages[-1].status == 429
+    assert "Too many attempts." in pages[-1].text
+
+
+def test_who_is_known_reads_the_accounts_language_and_others_their_browsers(portal: Portal) -> None:
+    german = catalogue("de").gettext
+    with portal.host.database.writing() as connection:
+        connection.execute(tables.settings.insert().values(key="account.language", value='"DE"'))
+    try:
+        visitor, _state = Demo.make(portal.host, "german").begin("bob", Visitor(portal.host, language="en"))
+        assert visitor.page.title == german("How do you want to log in?")
+        url = portal.host.client().preauth(username="lisa")["enroll_portal_url"]
+        assert visitor.get(url).title == german("Set up your phone")
+        assert visitor.get(f"{url}x").title == "This link does not work any more"
+        assert visitor.get(f"{portal.url}/portal/login").title == "Look after your devices"
+        cookie = portal.cookie("bob")
+        visitor.session.cookies.set("__Host-portal", cookie, domain="localhost.local", secure=True)
+        assert visitor.get(f"{portal.url}/portal/").title == german("My devices")
+    finally:
+        with portal.host.database.writing() as connection:
+            connection.execute(tables.settings.delete().where(tables.settings.c.key == "account.language"))
+    assert portal.host.client().preauth(username="bob")["result"] == "auth"  # which reads the settings anew
+    assert visitor.get(f"{portal.url}/portal/").title == "My devices"
 
 
 def test_a_directory_that_is_down_is_said(portal: Portal, slapd: Slapd) -> None:

@@ -53,13 +53,17 @@ class Visitor:
     """A browser that keeps cookies, and runs no scripts. It follows the service's redirections, not others'."""
 
     def __init__(
-        self, host: ApiHost, agent: str = "Mozilla/5.0 (X11; Linux x86_64; rv:141.0) Firefox/141.0"
+        self,
+        host: ApiHost,
+        agent: str = "Mozilla/5.0 (X11; Linux x86_64; rv:141.0) Firefox/141.0",
+        language: str = "",
     ) -> None:
         self.base = f"https://localhost:{host.port}"
         self.session = requests.Session()
         self.session.trust_env = False
         self.session.verify = str(host.ca)
         self.session.headers["User-Agent"] = agent
+        self.session.headers["Accept-Language"] = language
         self.page = Page("", 0, "")
 
     def get(self, url: str, **more: Any) -> Page:

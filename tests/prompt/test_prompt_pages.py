@@ -217,7 +217,11 @@ def test_a_stranger_sets_up_a_phone_and_logs_in_with_it(demo: Demo) -> None:
     assert "otpauth" not in page.html
     assert visitor.get(page.url).html.count(link) == 1
     assert visitor.get(f"{page.url}?app=authenticator").title == "Scan this with privacyIDEA Authenticator"
-    site.activate(link)
+    phone = site.activate(link)
+    page = visitor.get(page.url)
+    assert page.title == "Answer the test on your device"
+    assert visitor.session.get(f"{page.url}/phone", timeout=20).json() == {"stage": "testing"}
+    site.approve_test(phone)
     assert visitor.get(page.url).title == CHOOSING
     visitor.choose("push:")
     demo.host.answer_push(PushStatus.APPROVED)

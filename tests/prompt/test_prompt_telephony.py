@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
+from authproxy.secondfactor.phones import add_phone
 from authproxy.store import tables
 from tests.prompt.demo import Demo
 from tests.telephony.test_own_gateway_daemon import OwnGateway
@@ -17,6 +18,7 @@ _MORE = """\
 request_rate=0
 
 [telephony]
+user_rate=6
 gateway=http
 sms_url={gateway}/sms?report={{callback}}
 sms_body=to={{digits}}&text={{text}}
@@ -90,3 +92,33 @@ def test_passcodes_by_text_message(site: tuple[Demo, OwnGateway]) -> None:
     visitor.choose("remember:no")
     token = demo.result(visitor.page.query["duo_code"], "alice")
     assert token["auth_context"]["factor"] == "sms_passcode"
+
+
+def test_all_doors_count_together_and_those_who_ask_too_often_are_told(site: tuple[Demo, OwnGateway]) -> None:
+    demo, gateway = site
+    gateway.key, host = "1", demo.host
+    with host.database.writing() as connection:
+        phone = add_phone(connection, host.users["bob"], "+12025550177").id
+    auth, before = host.client(), len(gateway.received)
+    for _ in range(2):
+        assert auth.auth("sms", username="bob", device=phone)["status"] == "sent"
+        assert auth.auth("phone", username="bob", device=phone)["result"] == "allow"
+    visitor, _ = demo.begin("bob")
+    for _ in range(2):
+        visitor.post({"choice": f"sms:{phone}"})
+        if visitor.page.title != CHOOSING:
+            visitor.wait()
+        assert "New SMS passcodes sent." in visitor.page.text
+    (newest,) = [each["text"].split()[2] for each in gateway.received[-1:]]
+    visitor.post({"choice": f"sms:{phone}"})
+    if visitor.page.title != CHOOSING:
+        visitor.wait()
+    assert "Too many messages and calls were asked for lately." in visitor.page.text
+    for factor in ("sms", "phone"):
+        refused = auth.auth(factor, username="bob", device=phone)
+        assert (refused["result"], refused["status_msg"][:27]) == ("deny", "Too many messages and calls")
+    assert len(gateway.received) == before + 6
+    assert "user_rate=6 in 600 s is reached: what logins of bob ask for is not sent" in host.daemon.log()
+    visitor.passcode(newest)  # what was not sent has ended nothing
+    visitor.choose("remember:no")
+    assert "duo_code" in visitor.page.query

@@ -18,7 +18,7 @@ PATHS = ("/admin/", "/admin/?window=week", "/admin/status", "/status", "/")
 
 @pytest.fixture(scope="module")
 def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PanelHost]:
-    host = PanelHost.make(tmp_path_factory.mktemp("pages") / "host", "request_rate=0")
+    host = PanelHost.make(tmp_path_factory.mktemp("pages") / "host", "request_rate=0\npassword_rate=1000")
     for back in range(0, 86_400, 1800):
         add(host.api.database, time.time() - back, took=1 + back % 7)
         add(host.api.database, time.time() - back, "reject", "bad password", "")

@@ -42,6 +42,7 @@ ssl_cert_path={pem}
 ssl_key_path={pem}
 portal_client=ad_client
 request_rate=0
+password_rate=1000
 
 [mail]
 host=localhost

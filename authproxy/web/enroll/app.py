@@ -28,16 +28,19 @@ from authproxy.web.refusals import Refusals
 from authproxy.web.source import bucket, source_of
 
 Asked = Callable[[str], Awaitable[Stage]]
-Shows = Callable[[Request, Stage], Response]
+Shows = Callable[[Request, Stage, str], Response]
+"""The text is in that language."""
 
 _MOBILE: Final = ("Mobi", "Android", "iPhone", "iPad")
 
 _log = Logger()
 
 
-def routes(enrolling: EnrollApi, rates: Rates, refusals: Refusals) -> list[Route]:
+def routes(enrolling: EnrollApi, rates: Rates, refusals: Refusals, language: Callable[[], str]) -> list[Route]:
+    """``language``: the account's; empty: nobody has chosen one."""
+
     def leads(asked: Asked, shows: Shows) -> Step:
-        return Step(asked, shows, rates, refusals)
+        return Step(asked, shows, rates, refusals, language)
 
     async def picture(request: Request) -> Response:
         return _picture(enrolling, request.query_params.get("value", ""))
@@ -54,11 +57,14 @@ def routes(enrolling: EnrollApi, rates: Rates, refusals: Refusals) -> list[Route
 class Step:
     """One address of the page as Starlette calls it."""
 
-    def __init__(self, asked: Asked, shows: Shows, rates: Rates, refusals: Refusals) -> None:
+    def __init__(
+        self, asked: Asked, shows: Shows, rates: Rates, refusals: Refusals, language: Callable[[], str]
+    ) -> None:
         self._asked = asked
         self._shows = shows
         self._rates = rates
         self._refusals = refusals
+        self._chosen = language
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request, source = Request(scope, receive), source_of(scope)
@@ -72,7 +78,11 @@ class Step:
             self._refusals.note(source, "a link to enroll that is forged or expired")
         else:
             self._rates.give_back(bucket(source))
-        await self._shows(request, stage)(scope, receive, send)
+        await self._shows(request, stage, self._language(request, stage))(scope, receive, send)
+
+    def _language(self, request: Request, stage: Stage) -> str:
+        """Who has a link that is good is known."""
+        return _language(request, "" if stage == Closed(Why.BAD_LINK) else self._chosen())
 
 
 async def _answer(asked: Asked, ticket: str) -> Stage | None:
@@ -83,13 +93,13 @@ async def _answer(asked: Asked, ticket: str) -> Stage | None:
         return None
 
 
-def _shown(request: Request, stage: Stage) -> Response:
+def _shown(request: Request, stage: Stage, language: str) -> Response:
     shown = request.query_params.get("app", "") or ("here" if _is_mobile(request) else "")
-    text, status = pages.page(_language(request), stage, _path(request), shown)
+    text, status = pages.page(language, stage, _path(request), shown)
     return HTMLResponse(text, status)
 
 
-def _begun(request: Request, stage: Stage) -> Response:
+def _begun(request: Request, stage: Stage, _language: str) -> Response:
     """Whatever came of it: the page shows it, also when it is loaded again. A phone has nothing to scan."""
     if isinstance(stage, Waiting) and _is_mobile(request):
         return RedirectResponse(stage.link, 303)
@@ -104,15 +114,15 @@ def _is_mobile(request: Request) -> bool:
     return any(word in agent for word in _MOBILE)
 
 
-def _language(request: Request) -> str:
-    return choose("", request.headers.get("accept-language", ""))
+def _language(request: Request, chosen: str = "") -> str:
+    return choose(chosen, request.headers.get("accept-language", ""))
 
 
 def _path(request: Request) -> str:
     return f"/enroll/{request.path_params['ticket']}"
 
 
-def _told(_request: Request, stage: Stage) -> Response:
+def _told(_request: Request, stage: Stage, _language: str) -> Response:
     return JSONResponse({"stage": pages.word(stage)})
 
 

@@ -19,6 +19,7 @@ _PAGES: Final[tuple[tuple[str, str, Answer], ...]] = (
     ("POST", "/portal/phones", phones.add),
     ("GET", "/portal/phones/{id}/state", phones.state),
     ("POST", "/portal/phones/{id}/activate", phones.activate),
+    ("POST", "/portal/phones/{id}/test", phones.test),
     ("POST", "/portal/phones/{id}/name", phones.rename),
     ("POST", "/portal/phones/{id}/delete", phones.delete),
     ("POST", "/portal/apps/{id}/name", authenticator_apps.rename),

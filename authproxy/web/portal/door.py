@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 from twisted.logger import Logger
@@ -42,8 +43,7 @@ class PortalDoor:
 
     async def _answered(self, arrival: Arrival) -> Response:
         request = arrival.request
-        language = choose("", request.headers.get("accept-language", ""))
-        visit = PortalVisit(request, self.rooms, arrival.address, language, arrival.form or Form())
+        visit = PortalVisit(request, self.rooms, arrival.address, _language(request), arrival.form or Form())
         try:
             visit = await _known(visit)
             if visit.session is not None:
@@ -76,7 +76,12 @@ async def _known(visit: PortalVisit) -> PortalVisit:
     user, session = found
     if session.is_due(now):
         await visit.change(lambda connection: touch_session(connection, session, now))
-    return replace(visit, user=user, session=session)
+    language = _language(visit.request, visit.rooms.language())
+    return replace(visit, user=user, session=session, language=language)
+
+
+def _language(request: Request, chosen: str = "") -> str:
+    return choose(chosen, request.headers.get("accept-language", ""))
 
 
 def _problem(visit: PortalVisit, status: int, title: str, detail: str) -> Response:

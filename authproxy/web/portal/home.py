@@ -56,7 +56,7 @@ def _methods(visit: PortalVisit, own: OwnDevices) -> list[tuple[str, str]]:
     """Pairs of what is chosen and how it is called."""
     pairs = [("", visit.gettext("Whatever comes first"))]
     for phone in own.phones:
-        if phone.app:
+        if phone.takes_pushes:
             pairs.append((f"push:{phone.id}", visit.gettext("Push to %s") % phone.label))
         if phone.number:
             pairs.append((f"phone:{phone.id}", visit.gettext("Call to %s") % phone.label))

@@ -44,6 +44,7 @@ async def login(visit: PortalVisit) -> Response:
     if name is None:
         _log.info("portal: wrong password for {name!r} from {address}", name=username, address=visit.address)
         return _form(visit, 403, _wrong(visit))
+    visit.rooms.attempts.give_back(bucket(visit.address))
     return _prompted(*await visit.rooms.login.prompt(name, _browser(visit)))
 
 

@@ -9,9 +9,10 @@ from starlette.responses import JSONResponse, Response
 
 from authproxy.secondfactor import own_devices as own
 from authproxy.secondfactor.activations import NewActivation
+from authproxy.secondfactor.phone_api import PhoneRefused
 from authproxy.secondfactor.phones import PhoneRow
 from authproxy.secondfactor.pipush_enrollment import NewPipush
-from authproxy.secondfactor.refusals import NotFound
+from authproxy.secondfactor.refusals import NotDone
 from authproxy.web.enroll.pictures import inline
 from authproxy.web.portal.visit import PortalVisit
 
@@ -40,9 +41,20 @@ async def activate(visit: PortalVisit) -> Response:
 
 
 async def state(visit: PortalVisit) -> Response:
-    """For the page's script: since when an app on the phone answers; 0: there is none."""
+    """For the page's script: since when there is an app on the phone (0: there is none), and whether it has yet to
+    answer its test."""
     phone = await _phone(visit)
-    return JSONResponse({"since": phone.app_since or 0})
+    return JSONResponse({"since": phone.app_since or 0, "is_untested": phone.is_untested})
+
+
+async def test(visit: PortalVisit) -> Response:
+    """Asks the phone once more."""
+    phone = await _phone(visit)
+    try:
+        await visit.rooms.tests(phone.id)
+    except PhoneRefused as error:
+        raise NotDone(visit.gettext(str(error))) from None
+    return visit.home(visit.gettext("A test was sent. Approve it on your phone."))
 
 
 async def rename(visit: PortalVisit) -> Response:
@@ -57,12 +69,7 @@ async def delete(visit: PortalVisit) -> Response:
 
 
 async def _phone(visit: PortalVisit) -> PhoneRow:
-    phone_id = _id(visit)
-    mine = await visit.read(lambda connection: own.own_devices(connection, visit.who.user_id))
-    found = next((phone for phone in mine.phones if phone.id == phone_id), None)
-    if found is None:
-        raise NotFound("that phone is none of yours")
-    return found
+    return await visit.read(lambda connection: own.own_phone(connection, visit.who, _id(visit)))
 
 
 def _scan(

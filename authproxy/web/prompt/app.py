@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from authproxy.errors import SecretError, StoreUnavailable
 from authproxy.model import JsonValue
 from authproxy.secondfactor.prompt_desk import KIND
-from authproxy.secondfactor.prompt_stages import Browser
+from authproxy.secondfactor.prompt_stages import Browser, Stage
 from authproxy.secondfactor.sessions import Session, find_session
 from authproxy.web.pages.entrance import Arrival, serve
 from authproxy.web.pages.form import Form
@@ -79,14 +79,17 @@ class Prompt:
             return JSONResponse({"stage": type(phone).__name__.lower()})
         if arrival.form is not None and arrival.changes:
             return await self._chosen(arrival, session, browser, arrival.form)
-        return page(arrival, await desk.look(session, browser), session.csrf)
+        return self._shown(arrival, await desk.look(session, browser), session)
+
+    def _shown(self, arrival: Arrival, stage: Stage, session: Session) -> Response:
+        return page(arrival, stage, session.csrf, self.rooms.language())
 
     async def _chosen(self, arrival: Arrival, session: Session, browser: Browser, form: Form) -> Response:
         """What was chosen is done, or begun; the page shows what came of it, also when it is loaded again."""
         desk = self.rooms.desk
         choice, _, device = form.get("choice").partition(":")
         if choice == "remember":
-            return page(arrival, await desk.answer_remember(session, browser, device == "yes"), session.csrf)
+            return self._shown(arrival, await desk.answer_remember(session, browser, device == "yes"), session)
         if form.raw("credential"):
             await desk.key_answer(session, browser, _json(form.raw("credential")))
         elif choice in _FACTORS and device:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -31,57 +32,61 @@ assert _CONTENT != CONTENT
 _AUTHENTICATOR: Final = "authenticator"
 
 
-def page(arrival: Arrival, stage: Stage, csrf: str) -> Response:
-    prompt = arrival.request.path_params["prompt"]
+def page(arrival: Arrival, stage: Stage, csrf: str, chosen: str) -> Response:
+    """``chosen``: the account's language; empty: the browser's."""
+    show = Shown(arrival, choose(chosen, arrival.request.headers.get("accept-language", "")))
     match stage:
         case Choosing():
-            return _html(arrival, "choose", stage=stage, csrf=csrf)
+            return show.html("choose", stage=stage, csrf=csrf)
         case Waiting():
-            return _html(arrival, "wait", stage=stage, csrf=csrf)
+            return show.html("wait", stage=stage, csrf=csrf)
         case Enrolling():
-            return _enrolling(arrival, stage, csrf)
+            return _enrolling(show, stage, csrf)
         case Remembering():
-            return _html(arrival, "remember", stage=stage, csrf=csrf)
+            return show.html("remember", stage=stage, csrf=csrf)
         case Going():
-            return _going(arrival, stage, prompt)
+            return _going(arrival, stage)
         case Closed():
-            return _html(arrival, "closed", 403, stage=stage)
+            return show.html("closed", 403, stage=stage)
         case Gone():
-            return trouble(arrival, "gone", 410)
+            return show.html("gone", 410)
 
 
 def trouble(arrival: Arrival, name: str, status: int) -> Response:
-    """``name``: of a template: bad-request, gone, out-of-date, unavailable."""
-    return _html(arrival, name, status)
+    """``name``: of a template: bad-request, gone, out-of-date, unavailable. In the browser's language: nobody is
+    known here."""
+    return Shown(arrival, choose("", arrival.request.headers.get("accept-language", ""))).html(name, status)
 
 
-def _going(arrival: Arrival, stage: Going, prompt: str) -> Response:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a page needs besides its own."""
+
+    arrival: Arrival
+    language: str
+
+    def html(self, name: str, status: int = 200, **shown: object) -> Response:
+        prompt = self.arrival.request.path_params.get("prompt", "")
+        text = render(self.language, f"prompt/{name}.html", here=prompt_path(prompt), **shown)
+        return HTMLResponse(text, status, headers={"Content-Security-Policy": _CONTENT})
+
+
+def _going(arrival: Arrival, stage: Going) -> Response:
     response = RedirectResponse(stage.url, 303 if arrival.changes else 302)
-    drop_cookie(response, cookie_name(prompt))
+    drop_cookie(response, cookie_name(arrival.request.path_params["prompt"]))
     kept = stage.remembered
     if kept is not None:
         set_cookie(response, kept.name, kept.value, kept.seconds, samesite="lax")
     return response
 
 
-def _enrolling(arrival: Arrival, stage: Enrolling, csrf: str) -> Response:
+def _enrolling(show: Shown, stage: Enrolling, csrf: str) -> Response:
     phone = stage.phone
+    if isinstance(phone, enroll_api.Testing):
+        return show.html("enroll-test", stage=stage, csrf=csrf)
     if not isinstance(phone, enroll_api.Waiting):
-        return _html(arrival, "enroll", stage=stage, csrf=csrf)
-    is_authenticator = arrival.request.query_params.get("app") == _AUTHENTICATOR
+        return show.html("enroll", stage=stage, csrf=csrf)
+    is_authenticator = show.arrival.request.query_params.get("app") == _AUTHENTICATOR
     link = phone.authenticator if is_authenticator else phone.link
-    gettext = catalogue(_language(arrival)).gettext
-    picture = inline(link, gettext("QR code that sets up a phone"))
-    return _html(
-        arrival, "enroll-phone", stage=stage, link=link, is_authenticator=is_authenticator, picture=picture
-    )
-
-
-def _html(arrival: Arrival, name: str, status: int = 200, **shown: object) -> Response:
-    prompt = arrival.request.path_params.get("prompt", "")
-    text = render(_language(arrival), f"prompt/{name}.html", here=prompt_path(prompt), **shown)
-    return HTMLResponse(text, status, headers={"Content-Security-Policy": _CONTENT})
-
-
-def _language(arrival: Arrival) -> str:
-    return choose("", arrival.request.headers.get("accept-language", ""))
+    picture = inline(link, catalogue(show.language).gettext("QR code that sets up a phone"))
+    return show.html("enroll-phone", stage=stage, link=link, is_authenticator=is_authenticator, picture=picture)

@@ -13,13 +13,15 @@ from authproxy.secondfactor.prompt_desk import SECONDS, FindsApplications, Promp
 
 @dataclass(frozen=True, slots=True)
 class PromptRooms:
-    """``base_url``: ``https://host[:port]``. ``now``: epoch seconds. ``seconds``: how long a prompt may take."""
+    """``base_url``: ``https://host[:port]``. ``now``: epoch seconds. ``language``: the account's; empty: nobody
+    has chosen one. ``seconds``: how long a prompt may take."""
 
     desk: PromptDesk
     office: Office
     applications: FindsApplications
     base_url: str
     now: Callable[[], float]
+    language: Callable[[], str]
     seconds: int = int(SECONDS)
 
 

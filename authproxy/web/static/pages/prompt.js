@@ -11,7 +11,7 @@ if (news.dataset.news) {
   const ask = async () => {
     try {
       const answer = await fetch(news.dataset.phone, { headers: { Accept: "application/json" } });
-      if (answer.ok && (await answer.json()).stage !== "waiting") look();
+      if (answer.ok && (await answer.json()).stage !== news.dataset.stage) look();
     } catch {
       // no network just now
     }
