@@ -126,6 +126,11 @@ class ApiLogins:
         self._now = now
         self._monotonic = monotonic
 
+    @property
+    def help_text(self) -> str:
+        """What the account's settings tell users who need help; empty: nothing."""
+        return self._book.rules.account.text("helpdesk_message")
+
     # ------------------------------------------------------------ what it asks for
 
     def origin(self, app: Application, who: Who, call: AuthCall) -> Origin:

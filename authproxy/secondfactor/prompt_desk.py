@@ -204,6 +204,7 @@ class PromptDesk:
             policy.takes_keys and has_key,
             self._has_portal(found),
             _note(attempt),
+            self._logins.help_text,
         )
 
     def _has_portal(self, found: _Found) -> bool:
@@ -221,7 +222,7 @@ class PromptDesk:
             await self._logins.record(found.origin, refused)
             told: dict[str, JsonValue] = {**session.data, "is_told": True}
             await self._office.change(lambda connection: remember(connection, session, told))
-        return Closed(found.app.name, api_words.final(refused).message)
+        return Closed(found.app.name, api_words.final(refused).message, self._logins.help_text)
 
     # ------------------------------------------------------------ what the user does
 

@@ -62,7 +62,8 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Choosing:
-    """``methods``: the best first. ``has_key``: a security key, that counts here."""
+    """``methods``: the best first. ``has_key``: a security key, that counts here. ``help_text``: of the help desk,
+    or empty."""
 
     application: str
     username: str
@@ -72,6 +73,7 @@ class Choosing:
     has_key: bool
     has_portal: bool
     note: Note | None = None
+    help_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +128,11 @@ class Going:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Nothing can be done here. ``text``: in English."""
+    """Nothing can be done here. ``text``: in English. ``help_text``: of the help desk, or empty."""
 
     application: str
     text: str
+    help_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,6 +183,20 @@ def test_looking_again_at_a_closed_door_is_recorded_once(host: ApiHost) -> None:
     assert last_login(host)["reason"] == "user is disabled"
 
 
+def test_who_needs_help_reads_what_the_help_desk_says(host: ApiHost) -> None:
+    demo = Demo.make(host, "helping", policy={"new_user_policy": "deny"})
+    told = {"key": "account.helpdesk_message", "value": json.dumps("Call <b>4711</b>")}
+    with host.database.writing() as connection:
+        connection.execute(tables.settings.insert().values(**told))
+    for name, status in (("alice", 200), ("dave", 403)):
+        visitor, _ = demo.begin(name)
+        assert (visitor.page.status, "Call <b>4711</b>" in visitor.page.text) == (status, True)
+    with host.database.writing() as connection:
+        connection.execute(tables.settings.delete().where(tables.settings.c.key == told["key"]))
+    visitor, _ = demo.begin("alice")
+    assert "4711" not in visitor.page.text
+
+
 # ---------------------------------------------------------------- verified push
 
 
