@@ -73,6 +73,7 @@ class Outside:
             self._reactor,
             time.time,
             lambda: book.rules.account.text("language"),
+            lambda: book.rules.account.text("name"),
         )
         return AdminNotices(writer, self.post.mailroom, lambda: book.rules.account)
 

@@ -34,9 +34,11 @@ def open_mailroom(
     seeds: SeedBox,
     now: Callable[[], float],
     language: Callable[[], str] = lambda: "en",
+    name: Callable[[], str] = lambda: "",
 ) -> Mailroom:
-    """``base_url``: of the web side; empty without one. ``language``: the account's. Raises ConfigError."""
-    return Mailroom(open_templates(settings, base_url), seeds, settings.sender, base_url, now, language)
+    """``base_url``: of the web side; empty without one. ``language``, ``name``: the account's. Raises
+    ConfigError."""
+    return Mailroom(open_templates(settings, base_url), seeds, settings.sender, base_url, now, language, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class PostOffice:
         clock: IReactorTime,
         now: Callable[[], float],
         language: Callable[[], str] = lambda: "en",
+        name: Callable[[], str] = lambda: "",
     ) -> PostOffice:
         """The postman is not started. Raises ConfigError."""
-        mailroom = open_mailroom(settings, base_url, seeds, now, language)
+        mailroom = open_mailroom(settings, base_url, seeds, now, language, name)
         return cls(mailroom, Postman(outbox, SmtpServer(settings), clock))

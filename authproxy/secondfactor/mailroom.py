@@ -40,7 +40,8 @@ class Composes(Protocol):
 @dataclass(frozen=True, slots=True)
 class Mailroom:
     """``sender``: the address that mail comes from. ``base_url``: of the web side; empty without one. ``now``:
-    epoch seconds. ``language``: the account's, for whom nobody knows another."""
+    epoch seconds. Of the account: ``language``, for whom nobody knows another, and ``name``: who mails say they are
+    from, if it has one."""
 
     composes: Composes
     seeds: SeedBox
@@ -48,6 +49,7 @@ class Mailroom:
     base_url: str
     now: Callable[[], float]
     language: Callable[[], str] = lambda: "en"
+    name: Callable[[], str] = lambda: ""
 
     def draft(
         self,
@@ -66,7 +68,9 @@ class Mailroom:
         ``purpose``: the text's name by default. Raises NotDone."""
         secret = dict(secrets or {})
         pictures = {f"{key}_picture": picture_name(at) for at, key in enumerate(secret, 1)}
-        letter = self.composes.compose(name, {**values, **secret, **pictures}, language or self.language())
+        service = {"service": own} if (own := self.name()) else {}
+        shown = {**service, **values, **secret, **pictures}
+        letter = self.composes.compose(name, shown, language or self.language())
         return Draft(
             "mail",
             purpose or name,

@@ -30,9 +30,8 @@ def _kept(name: str, kind: Kind, default: Value) -> Setting:
 
 
 SETTINGS: Final = (
-    Setting("name", Line(100), "", "the account's name, in mails and pages"),
-    Setting("language", Word(("EN", "DE", "FR")), "EN", "of mails and pages, where nobody chose another"),
-    Setting("timezone", Zone(), "UTC", "of the times that pages and mails show"),
+    Setting("name", Line(100), "", "who mails say they are from"),
+    Setting("language", Word(("EN", "DE", "FR")), "EN", "of mails, for whom nobody knows another"),
     Setting(
         "lockout_threshold", Whole(1, 9999, (0,)), None, "wrong passcodes in a row that lock a user out; 0: never"
     ),
@@ -89,6 +88,7 @@ SETTINGS: Final = (
     Setting("voice_enabled", Flag(), True, "whether phone calls count, likewise"),
     Setting("sms_enabled", Flag(), True, "whether SMS passcodes count, likewise"),
     Setting("mobile_otp_enabled", Flag(), True, "whether codes of apps count, likewise"),
+    _kept("timezone", Zone(), "UTC"),
     _kept("sms_refresh", Flag(), False),
     _kept("keypress_confirm", Line(1), "#"),
     _kept("keypress_fraud", Line(1), "*"),

@@ -92,6 +92,25 @@ def test_who_is_enrolled_gets_a_mail_with_a_link_for_thirty_days(
     assert mail.mails[1].link == mail.mails[0].link
 
 
+def test_mails_say_they_are_from_the_account_by_its_name(adm: Any, host: ApiHost, mail: MailServer) -> None:
+    def arrived(name: str) -> str:
+        host.client().preauth(username="erin")  # a login notices what was changed
+        before = len(mail.mails)
+        adm.enroll_user(name, f"{name}@example.com")
+        eventually(lambda: len(mail.mails) > before)
+        return mail.mails[before].text
+
+    change_settings(adm, name="Example Works")
+    assert "Example Works" in arrived("named1")
+    change_settings(adm, name="")
+    assert "Example Works" not in arrived("named2")
+
+
+def change_settings(adm: Any, **changed: str) -> None:
+    """Also those that the client does not know."""
+    assert adm.json_api_call("POST", "/admin/v1/settings", changed).items() >= changed.items()
+
+
 def test_who_has_a_device_is_not_invited(adm: Any) -> None:
     assert error(adm.enroll_user, "alice", "alice@example.com")[:2] == (400, 40003)
     assert error(adm.enroll_user, "someone", "no mail")[:2] == (400, 40002)

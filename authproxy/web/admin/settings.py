@@ -19,7 +19,7 @@ from authproxy.web.pages.form import Form
 
 HOME: Final = "/admin/settings"
 _PARTS: Final = (
-    ("The account", ("name", "language", "timezone", "log_retention_days")),
+    ("The account", ("name", "language", "log_retention_days")),
     ("Factors", ("push_enabled", "voice_enabled", "sms_enabled", "mobile_otp_enabled")),
     ("Lockout", ("lockout_threshold", "lockout_expire_duration")),
     ("Users nobody sees", ("inactive_user_expiration", "pending_deletion_days")),
