@@ -188,7 +188,7 @@ class PromptDesk:
         has_key, preferred = await self._keys.preferences(known)
         factors = found.origin.policy.factors
         methods = [
-            Method(str(factor), phone.id, phone.label, known.hint(factor, phone.id))
+            Method(str(factor), phone.id, phone.called, known.hint(factor, phone.id))
             for factor in OUT_OF_BAND
             if factor in factors
             for phone in known.phones

@@ -32,6 +32,11 @@ class Phone:
         """How it is shown to its user: never more of a number than its last digits."""
         return masked(self.number) if self.number else self.name or "your device"
 
+    @property
+    def called(self) -> str:
+        """The same where there is room for the name that its user gave it."""
+        return self.name or self.label
+
 
 @dataclass(frozen=True, slots=True)
 class Lines:

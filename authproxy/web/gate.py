@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from twisted.logger import Logger
 
 from authproxy.web.api import envelope
 from authproxy.web.api.endpoint import enveloped
+from authproxy.web.api.envelope import Problem
+from authproxy.web.pages.catalogue import _, choose
+from authproxy.web.pages.templates import render
 from authproxy.web.rates import Rates
 from authproxy.web.refusals import Refusals
 from authproxy.web.source import Sources, bucket
@@ -20,6 +25,12 @@ _DRAINED: Final = 32 << 20  # a client that is still sending does not read an an
 
 _WRONG_METHOD = 405
 _LINKS = ("/enroll/", "/admin/link/", "/portal/link/")
+
+_TITLES: Final = {
+    envelope.NOT_FOUND: _("There is no such page"),
+    envelope.TOO_MANY: _("Too many requests: please wait a moment"),
+    envelope.INTERNAL: _("Something went wrong here: please try again"),
+}
 
 _log = Logger()
 
@@ -47,7 +58,7 @@ class Gate:
         scope["app"] = self._app  # has the router raise for what it does not know
         if not self._rates.take(bucket(source)):
             self._refusals.note(source, envelope.TOO_MANY.message)
-            response = enveloped(envelope.fail(envelope.TOO_MANY), envelope.TOO_MANY.status)
+            response = _told(scope, envelope.TOO_MANY)
             response.headers["Retry-After"] = "1"
             await response(scope, receive, send)
             return
@@ -78,7 +89,7 @@ class Gate:
             _log.failure("web: {method} {path} failed", method=scope["method"], path=path)
             problem = envelope.INTERNAL
         if not begun:
-            response = enveloped(envelope.fail(problem), problem.status)
+            response = _told(scope, problem)
             if problem is envelope.TOO_LARGE and body.has_more:
                 response.headers["Connection"] = "close"
             await response(scope, receive, watched)
@@ -91,6 +102,16 @@ class Gate:
             path=_told_path(scope["raw_path"].decode("ascii")),
             status=start["status"],
         )
+
+
+def _told(scope: Scope, problem: Problem) -> Response:
+    """People are shown a page, programs an envelope."""
+    headers = Headers(scope=scope)
+    if "text/html" not in headers.get("accept", ""):
+        return enveloped(envelope.fail(problem), problem.status)
+    title = _TITLES.get(problem, problem.message)
+    language = choose("", headers.get("accept-language", ""))
+    return HTMLResponse(render(language, "pages/problem.html", title=title), problem.status)
 
 
 def _told_path(path: str) -> str:

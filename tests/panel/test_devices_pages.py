@@ -95,6 +95,12 @@ def test_the_users_page_tells_why_pushes_do_not_arrive(panel: PanelHost) -> None
     assert "blocked on the phone" in text
     assert "42 s ahead" in text
     assert "VPN after 1.5 s no no expired" in text
+    with panel.writing() as connection:
+        connection.execute(
+            tables.pushes.update().where(tables.pushes.c.id == "PUSILENT").values(opened_at=now - 58)
+        )
+    text = panel.browser(Role.HELP_DESK).get(f"/admin/users/{user.id}").text
+    assert "VPN after 1.5 s app was open after 2.0 s expired" in text
 
 
 def test_a_test_push_is_sent(panel: PanelHost) -> None:

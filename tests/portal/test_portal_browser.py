@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page
 
 from authproxy.secondfactor.devices import add_totp
+from authproxy.secondfactor.login_search import LoginFilter, search_logins
 from tests.enroll.portal import Site
 from tests.peers.axe import violations
 from tests.peers.zbar import read_qr
@@ -118,6 +119,7 @@ def test_the_last_device_can_not_be_deleted(portal: Portal, chromium: Chromium) 
 
     def work() -> str:
         with portal.opened(chromium, "erin") as page:
+            page.get_by_role("heading", name="Tablet", exact=True).wait_for()  # it has no name: its ID is none
             page.get_by_text("Rename or delete").click()
             page.get_by_role("button", name="for good").click()
             assert page.get_by_role("heading", level=1).inner_text() == "That was not done"
@@ -154,6 +156,8 @@ def test_recent_logins_can_be_quoted(portal: Portal, chromium: Chromium) -> None
     row = chromium.run(work)
     assert "let in" in row
     assert "auth" in row
+    with portal.host.database.reading() as connection:
+        assert search_logins(connection, LoginFilter(names=("daemon",)), 1).rows[0].login_id in row
 
 
 def test_logging_out_ends_it(portal: Portal, chromium: Chromium) -> None:

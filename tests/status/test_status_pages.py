@@ -70,6 +70,16 @@ def test_the_bare_address_leads_to_the_pages_there_are(panel: PanelHost) -> None
         assert f'href="{path}"' in page.html
 
 
+def test_an_address_that_leads_nowhere_is_a_page_to_people_and_an_envelope_to_programs(panel: PanelHost) -> None:
+    anybody = panel.browser(None)
+    for path in ("/nowhere", "/admin/nowhere", "/portal/nowhere"):
+        page = anybody.get(path, {"Accept": "text/html,*/*;q=0.8", "Accept-Language": "de"})
+        assert (page.status, "Diese Seite gibt es nicht" in page.text) == (404, True)
+        assert 'href="/"' in page.html
+        assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+        assert anybody.get(path).json()["code"] == 40401
+
+
 def test_changes_are_written_down(panel: PanelHost, tmp_path: Path) -> None:
     from authproxy.store.tables import status_changes
 

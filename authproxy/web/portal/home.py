@@ -57,7 +57,8 @@ def _methods(visit: PortalVisit, own: OwnDevices) -> list[tuple[str, str]]:
     pairs = [("", visit.gettext("Whatever comes first"))]
     for phone in own.phones:
         if phone.takes_pushes:
-            pairs.append((f"push:{phone.id}", visit.gettext("Push to %s") % phone.label))
+            label = phone.label if phone.name or phone.number else visit.gettext("Tablet")
+            pairs.append((f"push:{phone.id}", visit.gettext("Push to %s") % label))
         if phone.number:
             pairs.append((f"phone:{phone.id}", visit.gettext("Call to %s") % phone.label))
     return pairs
