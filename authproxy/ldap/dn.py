@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from functools import lru_cache
 
 from authproxy.errors import AuthproxyError
 
@@ -31,6 +31,7 @@ class DnError(AuthproxyError):
     """The text is no distinguished name."""
 
 
+@lru_cache(maxsize=64)  # a login's name is asked about again and again while it is decided
 def parse(text: str) -> tuple[Rdn, ...]:
     """The RDNs, first the leftmost, as ``(type, value)`` pairs as written. Bytes that are no UTF-8
     are kept as surrogates. Raises DnError."""
@@ -100,7 +101,8 @@ def key(text: str) -> Key:
     return key_of(parse(text))
 
 
-def key_of(rdns: Sequence[Rdn]) -> Key:
+@lru_cache(maxsize=64)
+def key_of(rdns: tuple[Rdn, ...]) -> Key:
     """The same for what :func:`parse` gave."""
     return tuple([frozenset([(_folded_type(kind), fold(value)) for kind, value in rdn]) for rdn in rdns])
 
