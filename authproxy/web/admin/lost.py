@@ -53,7 +53,8 @@ def _phone(visit: Visit, connection: sa.Connection) -> Leaving:
         told = {**told_of(phone), "users": list[JsonValue](phone.usernames)}
         visit.note(connection, "phone delete", phone.id, before=told)
 
-    return Leaving(user, "phone", _called(visit, phone), phone.usernames, bool(phone.app or phone.number), take)
+    is_way_in = phone.takes_pushes or bool(phone.number)
+    return Leaving(user, "phone", _called(visit, phone), phone.usernames, is_way_in, take)
 
 
 def _called(visit: Visit, phone: PhoneRow) -> str:
