@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import zlib
 from typing import Any
@@ -10,6 +11,7 @@ import duo_client
 import pytest
 
 from authproxy.secondfactor.api_permissions import ApiPermission
+from authproxy.secondfactor.applications import change_application, find_application
 from tests.admin_api.conftest import give
 from tests.web.apihost import ApiHost, error
 
@@ -157,6 +159,42 @@ def test_permissions_are_given_only_by_who_may_give_them(adm: Any, host: ApiHost
     assert error(weak.update_integration, made["integration_key"], adminapi_admins=True)[:2] == (403, 40301)
     for ikey in (plain["integration_key"], made["integration_key"]):
         adm.delete_integration(ikey)
+
+
+def test_what_gains_permissions_gets_a_new_key(adm: Any, host: ApiHost) -> None:
+    made = adm.create_integration("grows", "adminapi", adminapi_info=True)
+    ikey, old = made["integration_key"], made["secret_key"]
+    before = host.client(duo_client.Admin, ikey=ikey, skey=old)
+    assert before.get_info_summary()["user_count"]
+    assert adm.update_integration(ikey, adminapi_info=True, notes="as before")["secret_key"] == old
+    grown = adm.update_integration(ikey, adminapi_read_log=True)
+    assert grown["adminapi_read_log"] == 1
+    assert grown["secret_key"] != old
+    assert error(before.get_info_summary)[:2] == (401, 40103)
+    after = host.client(duo_client.Admin, ikey=ikey, skey=grown["secret_key"])
+    assert after.get_info_summary()["user_count"]
+    shrunk = adm.update_integration(ikey, adminapi_read_log=False)
+    assert (shrunk["adminapi_read_log"], shrunk["secret_key"]) == (0, grown["secret_key"])
+    row = adm.get_administrator_log()[-2]
+    assert (row["action"], json.loads(row["description"])["gained"]) == (
+        "integration_rotate",
+        ["adminapi_read_log"],
+    )
+    adm.delete_integration(ikey)
+
+
+def test_nobody_gives_itself_permissions(adm: Any, host: ApiHost) -> None:
+    path = "/admin/v3/integrations/{}"
+    made = adm.create_integration("selfish", "adminapi", adminapi_integrations=True)
+    with host.database.writing() as connection:
+        row = find_application(connection, made["integration_key"])
+        wanted = [ApiPermission.INTEGRATIONS, ApiPermission.SET_PERMISSIONS]
+        change_application(connection, row, {"permissions": [*map(str, wanted)]})
+    selfish = host.client(duo_client.Admin, ikey=made["integration_key"], skey=made["secret_key"])
+    own = path.format(made["integration_key"])
+    assert error(selfish.json_api_call, "POST", own, {"adminapi_admins": "1"})[:2] == (403, 40301)
+    assert selfish.json_api_call("POST", own, {"notes": "mine"})["adminapi_admins"] == 0
+    adm.delete_integration(made["integration_key"])
 
 
 def test_keys_of_what_may_do_more_are_not_to_be_had(adm: Any, host: ApiHost) -> None:

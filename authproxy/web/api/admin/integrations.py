@@ -100,7 +100,8 @@ def _add(connection: sa.Connection, asked: Asked) -> JsonValue:
 
 
 def _change(connection: sa.Connection, asked: Asked) -> str:
-    """The ikey of what was changed."""
+    """The ikey of what was changed. What gains permissions gets a new secret key: the one it had may be known to
+    callers who were not to have these."""
     row = _row(connection, asked)
     _check_permissions(asked)
     _check_reach(asked, row)
@@ -110,9 +111,12 @@ def _change(connection: sa.Connection, asked: Asked) -> str:
     domain.change_application(connection, row, _changes(asked, row))
     after = domain.find_application(connection, row.ikey)
     asked.note(connection, "application set", after.name, _told(after), _told(row))
-    if resets:
+    gained = sorted({*after.permissions} - {*row.permissions})
+    if gained and row.ikey == asked.app.ikey:
+        raise Refusal(FORBIDDEN, "An application can't give itself permissions.")
+    if resets or gained:
         domain.rotate_key(connection, asked.rooms.seeds, after)
-        asked.note(connection, "application rotate", after.name, {"ikey": after.ikey})
+        asked.note(connection, "application rotate", after.name, {"ikey": after.ikey, "gained": [*gained]})
     return row.ikey
 
 
