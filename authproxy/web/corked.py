@@ -10,6 +10,8 @@ class Corked:
     """A transport whose writes wait until the turn is over. A head and its body, which uvicorn writes one by one,
     cost one TLS record and one system call."""
 
+    __slots__ = ("_loop", "_parts", "_transport")
+
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Final, cast
+from weakref import ref
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -14,6 +15,7 @@ from uvicorn.server import ServerState
 
 from authproxy.web.addresses import Addresses
 from authproxy.web.corked import Corked
+from authproxy.web.stream import Stream
 
 REQUEST_SECONDS: Final = 20.0  # from the first byte, or the connection, to a whole request
 LARGEST_HEAD: Final = 65_536
@@ -27,8 +29,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def __init__(
         self, config: Config, state: ServerState, addresses: Addresses, loop: asyncio.AbstractEventLoop
     ) -> None:
-        """``addresses`` is shared by all connections."""
-        super().__init__(config, state, {}, loop)
+        """``addresses`` is shared by all connections. Applications find theirs in ``scope["state"]``."""
+        super().__init__(config, state, {"connection": ref(self)}, loop)
         self._addresses = addresses
         self._address = ""
         self._timer: asyncio.TimerHandle | None = None
@@ -77,6 +79,21 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._end()
         super().on_message_complete()
+
+    def become_stream(self) -> Stream | None:
+        """See ``BecomesStream``. What else the application says goes nowhere, and all that belongs to the request
+        can be forgotten."""
+        if self.transport.is_closing() or self.pipeline:
+            return None
+        self._end()
+        self.flow.resume_reading()
+        self.connections.discard(self)
+        opened = cast(set[object], self.connections)
+        stream = Stream(self.transport, opened, self._addresses, self._address, self.flow.write_paused)
+        self.transport.set_protocol(stream)
+        self.cycle.disconnected = True
+        self.parser = self.cycle = self.scope = None  # type: ignore[assignment]
+        return stream
 
     def _count(self, size: int) -> None:
         self._head += size

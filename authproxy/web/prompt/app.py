@@ -21,14 +21,13 @@ from authproxy.secondfactor.prompt_stages import Browser, Stage
 from authproxy.secondfactor.sessions import Session, find_session
 from authproxy.web.pages.entrance import Arrival, serve
 from authproxy.web.pages.form import Form
-from authproxy.web.phone.events import Stream
 from authproxy.web.prompt.pages import page, trouble
 from authproxy.web.prompt.rooms import PromptRooms, cookie_name, prompt_path
 from authproxy.web.rates import Rates
 from authproxy.web.source import bucket, source_of
+from authproxy.web.stream import open_stream
 
 _FACTORS: Final = ("push", "phone", "sms")
-_EVENTS: Final = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
 _LONGEST_CREDENTIAL: Final = 20_000  # characters
 
 _log = Logger()
@@ -119,17 +118,10 @@ class News:
             await Response(status_code=204)(scope, receive, send)  # which ends an EventSource for good
             return
         self._rates.give_back(bucket(source_of(scope)))
-        await send({"type": "http.response.start", "status": 200, "headers": _EVENTS})
-        stream = Stream(send)
-        leave = attempt.listen(lambda: stream.tell("look"), stream.end)
-        try:
-            if attempt.is_over or request.query_params.get("seen") != attempt.progress.status:
-                stream.tell("look")
-            while (await receive())["type"] != "http.disconnect":
-                pass
-        finally:
-            leave()
-            stream.close()
+        stream = await open_stream(scope, send)
+        stream.gone = attempt.listen(lambda: stream.tell("look"), stream.end)
+        if attempt.is_over or request.query_params.get("seen") != attempt.progress.status:
+            stream.tell("look")
 
     async def _session(self, request: Request) -> Session | None:
         try:
