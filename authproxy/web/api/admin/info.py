@@ -8,6 +8,7 @@ from authproxy.model import JsonValue
 from authproxy.secondfactor import summary as domain
 from authproxy.secondfactor.api_permissions import ApiPermission
 from authproxy.web.api.admin.operation import Asked, table
+from authproxy.web.api.admin.others import EDITION
 from authproxy.web.api.admin.shapes import TEXT, WHOLE, Schema, record
 from authproxy.web.api.envelope import INVALID_PARAMETERS, Refusal
 
@@ -23,7 +24,7 @@ def _summary(connection: sa.Connection, asked: Asked) -> JsonValue:
         "user_count": found.users,
         "telephony_credits_remaining": int(found.credits or 0),
         "user_pending_deletion_count": found.trashed,
-        "edition": "authproxy",
+        "edition": EDITION,
     }
 
 
