@@ -116,6 +116,7 @@ def fill_log(database: Path, persons: Sequence[Person], rows: int) -> None:
                 )
             ),
         )  # fmt: skip
+        connection.execute("INSERT INTO login_names SELECT DISTINCT username, name FROM logins")
         connection.commit()
 
 

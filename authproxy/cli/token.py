@@ -43,7 +43,8 @@ def import_(shell: Shell, file: Path, key_file: Path | None, passphrase_file: Pa
     """Import tokens from a .csv file or a .yaml list: serial, type, secret, counter, step, username; or from PSKC.
 
     The last three may be missing. All rows or none: bad ones are reported by line. A YubiKey (yk) has private_id
-    and aes_key instead of a secret. A file that ends in .pskc or .xml is PSKC (RFC 6030).
+    and aes_key instead of a secret. A file that ends in .pskc or .xml is PSKC (RFC 6030): its MACs are checked, a
+    signature is not.
 
     A secret is hexadecimal if all of it is hexadecimal digits and their number is even, else base32. A column
     secret_hex or secret_base32 instead, or hex: or base32: before the secret, says which.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from authproxy.config import options as kind
 from authproxy.config.schema import Option, Role, SectionType
 from authproxy.config.schema_factors import PUSH_AND_SMS
+from authproxy.config.schema_retention import RETENTION
 from authproxy.config.schema_shared import NOT_YET, OUTBOUND
 from authproxy.config.schema_web import WEB
 
@@ -163,7 +164,7 @@ SERVICE = SectionType(
             "how long a challenge can be answered, in seconds",
             "300",
         ),
-        Option("login_retention_days", kind.whole_number(1, 36_500), "days that logins are kept", "180"),
+        *RETENTION,
         *WEB,
     ),
     repeatable=False,

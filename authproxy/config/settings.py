@@ -75,7 +75,10 @@ class ServiceSettings:
     sms_valid_seconds: int = 0  # 0: until the next message
     sms_message: str = SMS_MESSAGE  # [telephony]'s: {codes} stands for the passcodes
     challenge_seconds: int = 300
-    login_retention_days: int = 180
+    login_retention_days: int = 180  # this and the next three: 0 is for ever
+    message_retention_days: int = 180
+    telephony_retention_days: int = 400
+    audit_retention_days: int = 1826
     gnupg_home: Path | None = None  # None: state_dir/gnupg
     passphrase_file: str = ""  # a path, or credential:NAME
     web: WebSettings | None = None  # None: no web side

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import ldap3
 from ldap3.utils.conv import escape_filter_chars
 
 from authproxy.directory.membership import Membership, read_membership
 from authproxy.directory.position import Position, ad_position, stamp_position
+from authproxy.directory.root import read_root
 from authproxy.directory.schema import SCHEMAS, is_disabled, key_filter, key_text
 from authproxy.directory.search import Found, entry, pages
-from authproxy.secondfactor.roster import Cursor, DirectoryProblem, Entry, Kind, Reading, Source, Unusable
+from authproxy.secondfactor.roster import (
+    NOBODY,
+    Cursor,
+    DirectoryProblem,
+    Entry,
+    Kind,
+    Reading,
+    Source,
+    Unusable,
+)
 
 _LONGEST_VALUE = 4096  # characters
 
@@ -24,13 +35,13 @@ class LdapRoster:
         self._search_dn = search_dn
 
     def read(self, source: Source, cursor: Cursor) -> Reading:
-        root = self._root()
+        root = read_root(self._connection, source.kind)
         membership = self._membership(source, root)
         position = self._position(source.kind, root, cursor, membership)
         return self._reading(source, position.filter, membership, position)
 
     def find(self, source: Source, username: str, key: str) -> Reading:
-        root = self._root()
+        root = read_root(self._connection, source.kind)
         membership = self._membership(source, root)
         wanted = _by_name(source, username)
         if key:
@@ -38,18 +49,25 @@ class LdapRoster:
                 wanted = key_filter(source.kind, key)
             except ValueError as error:
                 raise DirectoryProblem(f"{key!r} is no {SCHEMAS[source.kind].key}") from error
-        return self._reading(source, wanted, membership, Position())
+        reading = self._reading(source, wanted, membership, Position())
+        return replace(reading, entries=self._one(source, reading.entries))
+
+    def _one(self, source: Source, entries: Iterator[Entry | Unusable]) -> Iterator[Entry | Unusable]:
+        """Whoever is missing where nobody is shown has not left. Raises DirectoryProblem."""
+        found = False
+        for each in entries:
+            found = True
+            yield each
+        everybody = f"(&{SCHEMAS[source.kind].users}{source.filter})"
+        if not found and not any(pages(self._connection, self._base(source), everybody, ["1.1"], page=1)):
+            raise DirectoryProblem(NOBODY)
+
+    def _base(self, source: Source) -> str:
+        return source.base_dn or self._search_dn
 
     def _reading(self, source: Source, wanted: str, membership: Membership, position: Position) -> Reading:
         entries = self._entries(source, wanted, membership, position, tells_strangers=bool(wanted))
         return Reading(tuple(membership.groups), entries, not wanted, position.cursor)
-
-    def _root(self) -> Found:
-        names = ["namingContexts", "defaultNamingContext", "dsServiceName", "highestCommittedUSN"]
-        root = entry(self._connection, "", names)
-        if root is None:
-            raise DirectoryProblem("the directory does not show its root")
-        return root
 
     def _membership(self, source: Source, root: Found) -> Membership:
         if not source.group_dns:
@@ -76,7 +94,7 @@ class LdapRoster:
         mapped = {name for names in source.attributes.values() for name in names}
         attributes = sorted({schema.key, schema.stamp, *schema.user_more, *mapped})
         filter_ = f"(&{schema.users}{source.filter}{wanted})"
-        for found in pages(self._connection, source.base_dn or self._search_dn, filter_, attributes):
+        for found in pages(self._connection, self._base(source), filter_, attributes):
             position.saw(found.first(schema.stamp))
             groups = membership.keys_of(found)
             is_member = bool(groups) or not source.group_dns

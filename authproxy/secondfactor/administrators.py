@@ -6,8 +6,6 @@ They are no users of the service: they have passwords and second factors of thei
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -55,11 +53,6 @@ class Administrator:
 
     def is_locked_out(self, now: float) -> bool:
         return self.locked_until is not None and self.locked_until > now
-
-    @property
-    def edition(self) -> str:
-        """Another when :meth:`told` is: so that nobody overwrites what somebody else has changed."""
-        return hashlib.sha256(json.dumps(self.told()).encode()).hexdigest()[:16]
 
     def told(self) -> dict[str, JsonValue]:
         """What the record of changes keeps of an administrator."""

@@ -37,7 +37,7 @@ from authproxy.secondfactor.wakeup import listen as wakeup_listen
 from authproxy.store.challenges import StoreChallenges
 from authproxy.store.engine import Database, open_for_writing, sqlite_path
 from authproxy.store.journal import StoreJournal
-from authproxy.store.retention import prune, prune_expired
+from authproxy.store.retention import Kept, prune
 from authproxy.store.writer import Writer
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from authproxy.secondfactor.phone_test import Tests
 
 _PRUNE_EVERY = 6 * 3600.0
-_DAY = 86_400.0
 _NO_PRICES = Prices()
 
 _log = Logger()
@@ -109,7 +108,7 @@ class Embedded:
         limit = PushLimit(settings.push_limit, settings.push_limit_seconds)
         pushes = PushDesk(writer, reactor, time.time, settings.push_seconds, limit, outward.notifies, frauds)
         pushes.start()
-        closers += [writer.stop, pushes.stop, _forget_old_logins(writer, book, reactor)]
+        closers += [writer.stop, pushes.stop, _forget_the_old(writer, book, reactor)]
         wakeup = wakeup_listen(reactor, settings.state_dir, pushes.wake)
         if wakeup is not None:
             closers.append(wakeup.stopListening)
@@ -167,17 +166,24 @@ class Embedded:
         return Applications(self.writer, self.seeds, time.monotonic)
 
 
-def _forget_old_logins(writer: Writer, book: Rulebook, reactor: IReactorTime) -> Callable[[], None]:
-    """And what has expired, and users who were in the trash long enough, every few hours. What stops it."""
+def kept_of(service: ServiceSettings) -> Kept:
+    return Kept(
+        logins=service.login_retention_days,
+        messages=service.message_retention_days,
+        telephony=service.telephony_retention_days,
+        audit=service.audit_retention_days,
+    )
+
+
+def _forget_the_old(writer: Writer, book: Rulebook, reactor: IReactorTime) -> Callable[[], None]:
+    """And users who were in the trash long enough, every few hours. What stops it."""
 
     async def forget() -> None:
-        days, account = book.service.login_retention_days, book.rules.account
+        account = book.rules.account
         kept, idle = account.number("pending_deletion_days"), account.number("inactive_user_expiration")
         try:
-            await prune_expired(writer, time.time())
             await sweep(writer, time.time(), kept, idle)
-            if days:
-                await prune(writer, time.time() - days * _DAY)
+            await prune(writer, kept_of(book.service), time.time())
         except StoreUnavailable as error:
             _log.error("what has had its time could not be deleted: {problem}", problem=str(error))
 

@@ -16,10 +16,12 @@ from authproxy.model import LoginRecord
 from authproxy.secondfactor.listing import Cursor, Excerpt, Total, behind, containing, count_up_to
 from authproxy.secondfactor.names import normalize
 from authproxy.store.journal import is_of, login_of_row
-from authproxy.store.tables import aliases, logins, users
+from authproxy.store.tables import aliases, login_names, logins, users
 
 _ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}|[0-9a-f]*:[0-9a-f:.]*")
 _LOGIN_ID = re.compile(r"[A-Za-z0-9-]{6,40}")
+_FEW_NAMES = 500
+_FEW_LOGINS = 10_000
 _COLUMNS = [column for column in logins.columns if column.name not in ("id", "name")]
 
 
@@ -131,4 +133,19 @@ def _has_text(connection: sa.Connection, text: str) -> sa.ColumnElement[bool]:
         named = logins.c.login_id == text.upper()
         if connection.execute(sa.select(logins.c.id).where(named).limit(1)).first() is not None:
             return named
-    return containing(logins.c.username, text)
+    return _has_name(connection, text)
+
+
+def _has_name(connection: sa.Connection, text: str) -> sa.ColumnElement[bool]:
+    """``text`` in the name as it was typed. Names are far fewer than logins: of a text that is in few of them the
+    logins are looked up, and one that is in many is soon met on the way through the log."""
+    in_name = containing(login_names.c.username, text)
+    found = connection.execute(sa.select(login_names).where(in_name).limit(_FEW_NAMES + 1)).all()
+    if len(found) > _FEW_NAMES:
+        return containing(logins.c.username, text)
+    typed = logins.c.username.in_([row.username for row in found])
+    ids = sa.select(logins.c.id).where(logins.c.name.in_({row.name for row in found}))
+    some = ids.limit(_FEW_LOGINS + 1).subquery()
+    if connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one() > _FEW_LOGINS:
+        return containing(logins.c.username, text)
+    return sa.and_(logins.c.id.in_(ids), typed)

@@ -1,5 +1,7 @@
 """Tokens from a PSKC file (RFC 6030), in clear or encrypted to a key or a passphrase. Pure.
 
+The MAC of every encrypted value is checked, also of those that are not used. A file's signature is not.
+
 A document type is refused before anything else is read: entities could name files, or grow without end.
 """
 
@@ -50,11 +52,12 @@ def read_pskc(data: bytes, opening: Opening) -> tuple[list[NewToken], list[BadRo
         raise BadValue("there is no key in this file")
     if len(lines) != len(keys):
         lines = [1] * len(keys)
+    is_encrypted = any(list(_encrypted(key)) for key in keys)
     good: list[NewToken] = []
     bad: list[BadRow] = []
     for line, key in zip(lines, keys, strict=True):
         try:
-            good.append(_token(line, key))
+            good.append(_token(line, key, is_encrypted=is_encrypted))
         except DecryptionError as error:
             raise BadValue(_unopened(error, opening)) from None
         except BadValue as error:
@@ -69,6 +72,8 @@ def _unopened(error: DecryptionError, opening: Opening) -> str:
         return "the file is encrypted: its key or its passphrase is needed"
     if "algorithm" in str(error).lower():
         return f"encrypted in a way that is not known: {error}"
+    if "MAC" in str(error):
+        return "a MAC does not match: the file was changed, or the key is not the one that it is encrypted with"
     return "the key or passphrase is not the one that the file was encrypted with"
 
 
@@ -127,9 +132,12 @@ def _open(container: PSKC, opening: Opening) -> None:
 # ---------------------------------------------------------------- one key
 
 
-def _token(line: int, key: Key) -> NewToken:
+def _token(line: int, key: Key, *, is_encrypted: bool) -> NewToken:
     if not _is_protected(key):
         raise BadValue("encrypted without a MAC: a wrong key could not be told from the right one (RFC 6030 6.2)")
+    if is_encrypted and isinstance(vars(key).get("_secret"), bytes):
+        raise BadValue("its secret is in clear in a file that is encrypted: somebody may have put it there")
+    key.check()
     name = (key.algorithm or "").rpartition("#")[2].rpartition(":")[2].lower()
     if name not in _KINDS:
         raise BadValue("its algorithm is neither HOTP nor TOTP")

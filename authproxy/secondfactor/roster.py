@@ -17,6 +17,12 @@ class DirectoryProblem(AuthproxyError):
     """The directory can't be reached, refuses, or says what can't be used; nothing is known of its people then."""
 
 
+NOBODY: Final = (
+    "the directory shows nobody: look at where people are to be, at groups and filter, and at what the service "
+    "account may read"
+)
+
+
 class Kind(StrEnum):
     """``OPENLDAP`` stands for every directory with ``entryUUID`` and ``modifyTimestamp`` (RFC 4530, RFC 4512)."""
 

@@ -42,6 +42,24 @@ SETTINGS: Final = (
         "minutes that a lockout lasts; 0: until an administrator unlocks",
     ),
     Setting("log_retention_days", Whole(1, 3650, (0,)), None, "days that logins are kept; 0: for ever"),
+    Setting(
+        "message_retention_days",
+        Whole(1, 36_500, (0,)),
+        None,
+        "days that mails and text messages are kept; 0: for ever",
+    ),
+    Setting(
+        "telephony_retention_days",
+        Whole(1, 36_500, (0,)),
+        None,
+        "days that what text messages and calls have cost is kept; 0: for ever",
+    ),
+    Setting(
+        "audit_retention_days",
+        Whole(1, 36_500, (0,)),
+        None,
+        "days that what administrators did is kept; 0: for ever",
+    ),
     Setting("sms_batch", Whole(1, 10), None, "passcodes in one text message"),
     Setting(
         "sms_expiration", Whole(1, 525_600, (0,)), None, "minutes that they are valid; 0: until the next message"

@@ -21,7 +21,7 @@ from authproxy.secondfactor.audit import note
 from authproxy.secondfactor.directories import Directory, cursor_of, find_directory, set_cursor
 from authproxy.secondfactor.names import normalize
 from authproxy.secondfactor.refusals import NotDone
-from authproxy.secondfactor.roster import Cursor, DirectoryProblem, OpensRoster, Reading, Roster, Unusable
+from authproxy.secondfactor.roster import NOBODY, Cursor, DirectoryProblem, OpensRoster, Reading, Roster, Unusable
 from authproxy.secondfactor.sync_person import Person, person_of
 from authproxy.secondfactor.sync_plan import (
     Add,
@@ -212,6 +212,8 @@ class _Job:
                 self._inactive.add(key)
             if self.counts.read % _TELL_EVERY == 0:
                 self._tell("reading", self.counts.read, None)
+        if reading.is_full and not self.counts.read:
+            self._say(NOBODY)
         self._cursor = reading.cursor()
         self._tell("reading", self.counts.read, self.counts.read)
 

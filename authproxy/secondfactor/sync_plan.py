@@ -100,8 +100,8 @@ Decision = Add | Change | Leave | Same | Conflict
 
 @dataclass(slots=True)
 class Known:
-    """The users that a batch of people may meet: by key (of this directory, or of one that is gone), and every
-    name and alias of theirs that is taken, with its owner's ID."""
+    """The users that a batch of people may meet: by key (of this directory, of one that is gone, or of another
+    that they have left), and every name and alias of theirs that is taken, with its owner's ID."""
 
     by_key: dict[str, Stored] = field(default_factory=dict)
     by_name: dict[str, Stored] = field(default_factory=dict)
@@ -140,7 +140,8 @@ class Planner:
             )
         if stored is None:
             return self._add(person, known, oddities)
-        return self._change(person, stored, is_adopted or stored.directory_id is None, known, oddities)
+        is_adopted = is_adopted or stored.directory_id != self.directory_id
+        return self._change(person, stored, is_adopted, known, oddities)
 
     def _obstacle(self, person: Person, namesake: Stored | None, known: Known) -> str:
         name = person.username
@@ -150,7 +151,7 @@ class Planner:
             left = ", who has left the directory" if namesake.has_left else ""
             return f"{name} is another of its people{left}: rename or delete that user first"
         if namesake.directory_id is not None:
-            return f"{name} comes from another directory"
+            return f"{name} comes from another directory, and stays with it: groups of both belong into one"
         return "" if self.adopts else f"there is a user {name} already, who was not taken from a directory"
 
     def _add(self, person: Person, known: Known, oddities: list[str]) -> Decision:

@@ -16,7 +16,16 @@ from authproxy.secondfactor.pushes import cancel_pushes
 from authproxy.secondfactor.roster import RosterGroup
 from authproxy.secondfactor.sync_person import TEXTS, Number, Person
 from authproxy.secondfactor.sync_plan import Add, Change, Decision, Known, Same, Stored, StoredPhone
-from authproxy.store.tables import aliases, groups, phone_apps, phone_users, phones, user_groups, users
+from authproxy.store.tables import (
+    aliases,
+    directories,
+    groups,
+    phone_apps,
+    phone_users,
+    phones,
+    user_groups,
+    users,
+)
 
 Invites = Callable[[sa.Connection, Sequence[str], str], Iterable[tuple[str, str]]]
 """Sends invitations to the users of these IDs, in an actor's name: who can't be invited, and why."""
@@ -30,19 +39,26 @@ def known_to(connection: sa.Connection, directory: Directory, people: Sequence[P
     """Everybody whom these people may meet."""
     keys = [person.key for person in people]
     names = sorted({name for person in people for name in (person.username, *(person.aliases or ()))})
-    ours = sa.or_(users.c.directory_id == directory.id, users.c.directory_id.is_(None))
+    same_servers = _same_servers(connection, directory)
+    ours = sa.or_(users.c.directory_id.in_(same_servers), users.c.directory_id.is_(None))
     by_key = sa.and_(users.c.directory_key.in_(keys), ours)
-    found = stored_users(connection, directory, sa.or_(by_key, users.c.username.in_(names)))
     known = Known()
-    for user in found:
+    for user in stored_users(connection, directory, sa.or_(by_key, users.c.username.in_(names))):
         known.by_name[user.username] = user
         known.names[user.username] = user.id
-        is_ours = user.directory_id in (directory.id, None)
-        if is_ours and user.key and (user.key not in known.by_key or user.directory_id):
+        is_own = user.directory_id == directory.id
+        may_be_ours = user.directory_id is None or (user.has_left and user.directory_id in same_servers)
+        if user.key and (is_own or (may_be_ours and user.key not in known.by_key)):
             known.by_key[user.key] = user
     for row in connection.execute(sa.select(aliases.c.name, aliases.c.user_id).where(aliases.c.name.in_(names))):
         known.names[row.name] = row.user_id
     return known
+
+
+def _same_servers(connection: sa.Connection, directory: Directory) -> list[str]:
+    """IDs of the directories that read this one's servers: whoever has the same key there is the same person."""
+    same = sa.and_(directories.c.client == directory.client, directories.c.kind == directory.kind)
+    return list(connection.execute(sa.select(directories.c.id).where(same)).scalars())
 
 
 def stored_users(connection: sa.Connection, directory: Directory, where: sa.ColumnElement[bool]) -> list[Stored]:
@@ -251,6 +267,8 @@ class Clerk:
         values: dict[str, object] = dict(change.columns)
         if change.is_adopted:
             values |= {"directory_id": self.directory.id, "directory_key": change.key}
+            if user.directory_id is not None:
+                self._take_over_phones(connection, user, user.directory_id)
         if change.is_back:
             values["left_directory"] = None
         if change.enables:  # out of the trash as well
@@ -268,6 +286,12 @@ class Clerk:
         _insert(connection, user_groups, joined)
         self._change_phones(connection, change, now)
         self._note(connection, "user set", change.columns.get("username", user.username), *_said(change))
+
+    def _take_over_phones(self, connection: sa.Connection, user: Stored, other: str) -> None:
+        """Whose numbers another directory had."""
+        theirs = sa.select(phone_users.c.phone_id).where(phone_users.c.user_id == user.id)
+        of_other = sa.and_(phones.c.id.in_(theirs), phones.c.directory_id == other)
+        connection.execute(phones.update().where(of_other).values(directory_id=self.directory.id))
 
     def _leave_groups(self, connection: sa.Connection, user: Stored, left: Sequence[str]) -> None:
         if left:
@@ -337,5 +361,5 @@ def _said(change: Change) -> tuple[dict[str, Any], dict[str, Any]]:
         after["phones"] = len(user.phones) + len(phones_.added) - len(phones_.deleted)
         before["phones"] = len(user.phones)
     if change.is_adopted:
-        before["directory"] = ""
+        before["directory"] = user.directory_id or ""
     return after, before

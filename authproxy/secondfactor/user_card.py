@@ -1,7 +1,6 @@
 """What administrators fill in about a user, as one card: compared, changed and recorded as a whole.
 
-Whoever saves a card says which one was shown. If somebody has changed it meanwhile, nothing is saved: the second
-is told what has become of it (RFC 9110 13.1.1 calls that the lost update).
+Whoever saves a card says which one was shown: a lost update.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from authproxy.model import JsonValue
 from authproxy.secondfactor.aliases import add_alias, aliases_of, remove_alias
 from authproxy.secondfactor.audit import note
 from authproxy.secondfactor.groups import add_member, find_group, groups_of, remove_member
-from authproxy.secondfactor.refusals import NotDone
+from authproxy.secondfactor.lost_update import ChangedMeanwhile, Difference, differences, seal
 from authproxy.secondfactor.users import User, change_user, rename_user, user_by_id
 
 _PLAIN: Final = ("email", "realname", "status", "notes")
@@ -41,7 +40,7 @@ class UserCard:
 
     def seal(self) -> str:
         """As a form carries it."""
-        return json.dumps(self.told(), ensure_ascii=False)
+        return seal(self.told())
 
     @classmethod
     def unseal(cls, text: str) -> UserCard | None:
@@ -54,22 +53,12 @@ class UserCard:
             return None
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """``field`` was ``shown`` to whoever edits, and has become ``now``."""
-
-    field: str
-    shown: str
-    now: str
-
-
-class ChangedMeanwhile(NotDone):
-    """Somebody else was faster. ``card``: what the user is now."""
+class ChangedCard(ChangedMeanwhile):
+    """``card``: what the user is now."""
 
     def __init__(self, card: UserCard, differences: Sequence[Difference]) -> None:
-        super().__init__("another administrator has changed this user meanwhile")
+        super().__init__(differences)
         self.card = card
-        self.differences = differences
 
 
 def card_of(connection: sa.Connection, user: User) -> UserCard:
@@ -94,10 +83,10 @@ def save_card(
     actor: str,
     address: str = "",
 ) -> User:
-    """``mode``: ``username_normalization``. Raises ChangedMeanwhile, BadValue, AlreadyThere, NotFound."""
+    """``mode``: ``username_normalization``. Raises ChangedCard, BadValue, AlreadyThere, NotFound."""
     now = card_of(connection, user)
     if now != shown:
-        raise ChangedMeanwhile(now, differences(shown, now))
+        raise ChangedCard(now, differences(shown.told(), now.told()))
     if wanted.name != now.name:
         rename_user(connection, user, wanted.name, mode)
     plain = {name: getattr(wanted, name) for name in _PLAIN if getattr(wanted, name) != getattr(now, name)}
@@ -114,7 +103,7 @@ def save_card(
         add_member(connection, find_group(connection, group), user)
     saved = user_by_id(connection, user.id)
     after = card_of(connection, saved)
-    changed = [difference.field for difference in differences(now, after)]
+    changed = [difference.field for difference in differences(now.told(), after.told())]
     if changed:
         told_before, told = now.told(), after.told()
         note(
@@ -127,15 +116,3 @@ def save_card(
             address=address,
         )
     return saved
-
-
-def differences(first: UserCard, second: UserCard) -> list[Difference]:
-    return [
-        Difference(name, _text(before), _text(after))
-        for name in UserCard.__dataclass_fields__
-        if (before := getattr(first, name)) != (after := getattr(second, name))
-    ]
-
-
-def _text(value: object) -> str:
-    return ", ".join(value) if isinstance(value, tuple) else str(value)

@@ -10,14 +10,18 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
+from sqlalchemy.dialects.sqlite import insert
 
 from authproxy.model import Entry, Executes, LoginRecord, SqlValue, Step, Verdict
 from authproxy.store.statements import compiled
-from authproxy.store.tables import logins
+from authproxy.store.tables import login_names, logins
 from authproxy.store.writer import Writer
 
 _COLUMNS = [column.name for column in logins.columns if column.name not in ("id", "name")]
 _INSERT = compiled(logins.insert().values({name: bindparam(name) for name in (*_COLUMNS, "name")}))
+_KEEP_NAME = compiled(
+    insert(login_names).values(username=bindparam("username"), name=bindparam("name")).on_conflict_do_nothing()
+)
 
 
 class StoreJournal:
@@ -38,7 +42,9 @@ def _insert(transaction: Executes, login: LoginRecord) -> None:
     try:
         transaction.execute(_INSERT, row)
     except UnicodeEncodeError:  # half a character, from a peer's bytes
-        transaction.execute(_INSERT, {name: _encodable(value) for name, value in row.items()})
+        row = {name: _encodable(value) for name, value in row.items()}
+        transaction.execute(_INSERT, row)
+    transaction.execute(_KEEP_NAME, {"username": row["username"], "name": row["name"]})
 
 
 def _to_row(login: LoginRecord) -> dict[str, SqlValue]:

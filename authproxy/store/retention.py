@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Table, bindparam
@@ -11,76 +13,141 @@ from authproxy.store.statements import Connection, compiled
 from authproxy.store.tables import (
     activations,
     admin_links,
+    audit,
+    login_names,
     logins,
     messages,
     pushes,
     remembered_browsers,
     sessions,
     sms_codes,
+    sync_runs,
     telephony,
     tickets,
 )
 from authproxy.store.writer import Writer
 
-_PER_JOB = 500
+_PER_JOB: Final = 200  # some milliseconds, which a login may have to wait
+_DAY: Final = 86_400.0
+_MONTH: Final = 30 * _DAY  # how long what has had its time can still be looked at
 
 
-_MONTH = 30 * 86_400.0  # how long what has had its time can still be looked at
-_OF_COSTS = 400 * 86_400.0  # a year's report, and some weeks to make it
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """For how many days; 0: for ever. ``logins``: with their pushes. ``audit``: what administrators did, and syncs
+    of directories."""
+
+    logins: int
+    messages: int
+    telephony: int
+    audit: int
 
 
-def _deletion(table: Table, time: Column[float]) -> str:
-    """Of the oldest rows. What has no time yet stays."""
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Rows of the table ``name`` that are older than ``before`` (epoch seconds)."""
+
+    name: str
+    before: float
+    count: str
+    delete: str
+
+    def counted(self, connection: Connection) -> int:
+        row = connection.execute(self.count, {"before": self.before}).fetchone()
+        return int(row[0]) if row is not None else 0
+
+    def forget_some(self, connection: Connection) -> int:
+        """The oldest; how many there were. Fewer than :data:`_PER_JOB`: there are no more."""
+        parameters = {"before": self.before, "most": _PER_JOB}
+        names = connection.execute(_NAMES_OF_OLDEST, parameters).fetchall() if self.name == logins.name else ()
+        count = connection.execute(self.delete, parameters).rowcount
+        for username, name in names:
+            connection.execute(_FORGET_NAME, {"typed": username, "bare": name})
+        return count
+
+
+def _statements(time: Column[float], *also: sa.ColumnElement[bool]) -> tuple[str, str, str]:
+    """The table's name, what counts, and what deletes some of the oldest. What has no time yet stays."""
+    table: Table = time.table
     key = tuple(table.primary_key.columns)
-    oldest = (
-        sa.select(*key)
-        .where(time < bindparam("before"))
-        .order_by(time)
-        .limit(bindparam("most"))
-        .offset(sa.literal_column("0"))
+    is_old = sa.and_(time < bindparam("before"), *also)
+    oldest = sa.select(*key).where(is_old).order_by(time).limit(bindparam("most")).offset(sa.literal_column("0"))
+    return (
+        table.name,
+        compiled(sa.select(sa.func.count()).select_from(table).where(is_old)),
+        compiled(table.delete().where(sa.tuple_(*key).in_(oldest))),
     )
-    return compiled(table.delete().where(sa.tuple_(*key).in_(oldest)))
 
 
-_OF_THE_LOG = (
-    _deletion(logins, logins.c.at),
-    _deletion(pushes, pushes.c.decided_at),
-    _deletion(messages, messages.c.at),
+_last_runs = sa.select(sa.func.max(sync_runs.c.id)).group_by(
+    sync_runs.c.directory_id, sync_runs.c.mode, sync_runs.c.status
 )
-_EXPIRED = (
-    (_deletion(sessions, sessions.c.expires), 0.0),
-    (_deletion(tickets, tickets.c.expires), 0.0),
-    (_deletion(remembered_browsers, remembered_browsers.c.expires), 0.0),
-    (_deletion(activations, activations.c.expires), _MONTH),
-    (_deletion(admin_links, admin_links.c.expires), _MONTH),
-    (_deletion(sms_codes, sms_codes.c.used), _MONTH),
-    (_deletion(sms_codes, sms_codes.c.expires), _MONTH),
-    (_deletion(telephony, telephony.c.at), _OF_COSTS),
+_LOGINS: Final = (_statements(logins.c.at), _statements(pushes.c.decided_at))
+_MESSAGES: Final = (_statements(messages.c.at),)
+_TELEPHONY: Final = (_statements(telephony.c.at),)
+_AUDIT: Final = (_statements(audit.c.at), _statements(sync_runs.c.started, sync_runs.c.id.not_in(_last_runs)))
+_EXPIRED: Final = (
+    (_statements(sessions.c.expires), 0.0),
+    (_statements(tickets.c.expires), 0.0),
+    (_statements(remembered_browsers.c.expires), 0.0),
+    (_statements(activations.c.expires), _MONTH),
+    (_statements(admin_links.c.expires), _MONTH),
+    (_statements(sms_codes.c.used), _MONTH),
+    (_statements(sms_codes.c.expires), _MONTH),
 )
 """What, and how many seconds after its time."""
 
+_oldest_logins = (
+    sa.select(logins.c.id)
+    .where(logins.c.at < bindparam("before"))
+    .order_by(logins.c.at)
+    .limit(bindparam("most"))
+    .offset(sa.literal_column("0"))
+)
+_NAMES_OF_OLDEST: Final = compiled(
+    sa.select(logins.c.username, logins.c.name).distinct().where(logins.c.id.in_(_oldest_logins))
+)
+_typed = sa.and_(logins.c.name == bindparam("bare"), logins.c.username == bindparam("typed"))
+_FORGET_NAME: Final = compiled(
+    login_names.delete().where(
+        login_names.c.username == bindparam("typed"), ~sa.exists(sa.select(logins.c.id).where(_typed))
+    )
+)
 
-async def prune(writer: Writer, before: float) -> int:
-    """Deletes logins, pushes and messages from before ``before`` (epoch seconds); how many there were.
+
+def due(kept: Kept, now: float) -> Iterator[Due]:
+    """What has had its time at ``now``."""
+    records = ((_LOGINS, kept.logins), (_MESSAGES, kept.messages), (_TELEPHONY, kept.telephony),
+               (_AUDIT, kept.audit))  # fmt: skip
+    for statements, days in records:
+        if days:
+            yield from (_due(each, now - days * _DAY) for each in statements)
+    yield from (_due(each, now - seconds) for each, seconds in _EXPIRED)
+
+
+def _due(statements: tuple[str, str, str], before: float) -> Due:
+    name, count, delete = statements
+    return Due(name, before, count, delete)
+
+
+async def prune(writer: Writer, kept: Kept, now: float) -> Mapping[str, int]:
+    """Deletes what has had its time; of each table how many rows.
 
     Few at a time, so that no login has to wait for it. Raises StoreUnavailable.
     """
-    return sum([await _pruned(writer, sql, before) for sql in _OF_THE_LOG])
+    found: dict[str, int] = {}
+    for each in due(kept, now):
+        count = _PER_JOB
+        while count == _PER_JOB:
+            count = await writer.run(each.forget_some)
+            found[each.name] = found.get(each.name, 0) + count
+    return found
 
 
-async def prune_expired(writer: Writer, now: float) -> int:
-    """Deletes sessions, tickets, links and codes that have had their time, and what messages and calls cost more
-    than a year ago; how many there were. Raises StoreUnavailable."""
-    return sum([await _pruned(writer, sql, now - kept) for sql, kept in _EXPIRED])
-
-
-async def _pruned(writer: Writer, sql: str, before: float) -> int:
-    deleted, count = 0, _PER_JOB
+def prune_at_once(each: Due, change: Callable[[Callable[[Connection], int]], int]) -> int:
+    """The same for a caller who waits. ``change`` runs a step in a transaction of its own."""
+    total, count = 0, _PER_JOB
     while count == _PER_JOB:
-        count = await writer.run(_deleting(sql, before))
-        deleted += count
-    return deleted
-
-
-def _deleting(sql: str, before: float) -> Callable[[Connection], int]:
-    return lambda connection: connection.execute(sql, {"before": before, "most": _PER_JOB}).rowcount
+        count = change(each.forget_some)
+        total += count
+    return total

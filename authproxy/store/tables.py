@@ -281,6 +281,13 @@ Index(  # holds all that is searched for: a million logins are looked through in
     *(logins.c[name] for name in ("at", "id", "result", "reason", "factor", "section", "username", "client_ip")),
 )
 
+login_names = Table(  # each spelling once: a part of a name is looked for in these, not in all logins
+    "login_names",
+    metadata,
+    Column("username", Text, primary_key=True),
+    Column("name", Text, nullable=False),  # as in logins
+)
+
 telephony = Table(
     "telephony",
     metadata,

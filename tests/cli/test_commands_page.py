@@ -166,6 +166,7 @@ def test_the_keys_on_the_page_are_those_that_are_printed(lived_in: Console, tmp_
         "primary-only status": [],
         "primary-only stop": [],
         "explain": [],
+        "db prune": [],
         "db status": [],
         "db upgrade": [],
     }

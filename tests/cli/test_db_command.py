@@ -109,3 +109,16 @@ def test_commands_do_not_load_alembic(console: Console) -> None:
         [sys.executable, "-c", program, str(console.config)], capture_output=True, text=True, check=False
     )
     assert done.stdout.splitlines() == ["no tokens", "[]"], done.stderr
+
+
+def test_what_is_old_is_deleted_at_once_and_that_is_recorded(console: Console) -> None:
+    console.run("user", "add", "alice")
+    console.run("settings", "set", "audit_retention_days=1")
+    with console.writing() as connection:
+        connection.execute(tables.audit.update().where(tables.audit.c.action == "user add").values(at=1.0))
+    assert console.run("db", "prune", "--dry-run") == "would delete 1 audit\n"
+    assert console.json("db", "prune", "--dry-run") == {"would_delete": {"audit": 1}}
+    assert console.run("db", "prune") == "deleted 1 audit\n"
+    assert [action for action, _about, _detail in console.audit()] == ["settings change", "db prune"]
+    assert console.json("db", "prune") == {"deleted": {}}
+    assert console.run("db", "prune") == "deleted nothing\n"

@@ -29,7 +29,7 @@ from authproxy.secondfactor.messages import as_received, search_messages
 from authproxy.secondfactor.reach import Phone
 from authproxy.secondfactor.roles import Role
 from authproxy.secondfactor.telephony import BALANCE, Expense, Ledger
-from authproxy.store.retention import prune
+from authproxy.store.retention import Kept, prune
 from authproxy.store.tables import settings
 from tests.mail.mailserver import MailServer
 from tests.mail.posts import DAY, Posts
@@ -145,9 +145,10 @@ async def test_a_text_message_is_kept_without_its_codes(
 
 
 @pytest_twisted.ensureDeferred
-async def test_messages_are_forgotten_with_the_logins(posts: Posts) -> None:
+async def test_messages_are_forgotten_after_their_days(posts: Posts) -> None:
     posts.post("test", "old@firm.example")
     posts.now += DAY
     posts.post("test", "new@firm.example")
-    assert await Deferred.fromCoroutine(prune(posts.writer, posts.now)) == 1
+    kept = Kept(logins=0, messages=1, telephony=0, audit=0)
+    assert (await Deferred.fromCoroutine(prune(posts.writer, kept, posts.now + 1)))["messages"] == 1
     assert posts.value("SELECT group_concat(recipient) FROM messages") == "new@firm.example"

@@ -146,9 +146,12 @@ class Answer:
     def json(self) -> Any:
         return json.loads(self.body)
 
-    def inputs(self) -> dict[str, str]:
-        """Values of the page's hidden fields, by name."""
-        tags = re.findall(r"<input type=\"hidden\"[^>]*>", self.html)
+    def inputs(self, action: str = "") -> dict[str, str]:
+        """Values of the hidden fields, by name: the page's, or those of the form that is sent to ``action``."""
+        html = self.html
+        if f'action="{action}"' in html:
+            html = html.partition(f'action="{action}"')[2].partition("</form>")[0]
+        tags = re.findall(r"<input type=\"hidden\"[^>]*>", html)
         pairs = (re.search(r"name=\"([^\"]*)\" value=\"([^\"]*)\"", tag) for tag in tags)
         return {pair[1]: unescape(pair[2]) for pair in pairs if pair}
 
@@ -173,6 +176,11 @@ class Browser:
         body, kind = _multipart(pairs, files) if files else (urlencode(pairs).encode(), _URLENCODED)
         said = {"Content-Type": kind, "Origin": f"https://localhost:{self.port}", **headers}
         return self._ask("POST", path, body, said)
+
+    def fill(self, path: str, fields: Fields | None = None, page: str = "") -> Answer:
+        """The form for ``path``, with what it was shown on. ``page``: has it, if not the one of that path."""
+        shown = self.get(page or path).inputs(path).get("shown", "")
+        return self.post(path, [("shown", shown), *_pairs(fields or {})])
 
     def submit(self, path: str, fields: Fields | None = None, files: Mapping[str, bytes] | None = None) -> Answer:
         """The same; the page that it leads to."""

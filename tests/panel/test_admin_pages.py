@@ -279,13 +279,13 @@ def test_a_change_is_logged_with_before_and_after_and_acts_at_once(panel: PanelH
     inside, browser = signed_in(panel, admin), panel.browser()
     assert inside.get(HOME).status == 403
     page = browser.get(f"{HOME}/{admin.id}")
-    fields = {"edition": page.inputs()["edition"], "role": "Owner", "name": "P", "email": admin.email, "phone": ""}
+    fields = {"shown": page.inputs()["shown"], "role": "Owner", "name": "P", "email": admin.email, "phone": ""}
     assert "Saved" in browser.submit(f"{HOME}/{admin.id}", fields).text
     assert inside.get(HOME).status == 200
     detail = panel.last_change("admin set").detail
     assert (detail["before"]["role"], detail["after"]["role"]) == ("Help Desk", "Owner")  # type: ignore[index,call-overload]
     late = browser.post(f"{HOME}/{admin.id}", {**fields, "role": "Billing"})
-    assert (late.status, "somebody else has changed" in late.text) == (400, True)
+    assert (late.status, "was changed by somebody else" in late.text) == (409, True)
     assert now(panel, admin.id).role == "Owner"
 
 
@@ -345,11 +345,11 @@ def test_the_last_owner_stays_and_one_alone_is_warned_of(panel: PanelHost) -> No
         assert "There is only one active Owner" in browser.get(page).text
     assert "There is only one active Owner" not in panel.browser(Role.ADMINISTRATOR).get("/admin/").text
     path = f"{HOME}/{owner.id}"
-    edition = browser.get(path).inputs()["edition"]
+    shown = browser.get(path).inputs()["shown"]
     tries = [
         browser.post(f"{path}/disable"),
         browser.post(f"{path}/delete"),
-        browser.post(path, {"edition": edition, "role": "Administrator"}),
+        browser.post(path, {"shown": shown, "role": "Administrator"}),
     ]
     assert [(answer.status, "is the last active Owner" in answer.text) for answer in tries] == [(400, True)] * 3
     person(panel, "second", Role.OWNER)
@@ -368,7 +368,7 @@ def test_administrators_are_found_by_name(panel: PanelHost) -> None:
 def test_the_log_is_searched_and_shows_what_was_before(panel: PanelHost) -> None:
     admin, browser = person(panel, "logged"), panel.browser()
     page = browser.get(f"{HOME}/{admin.id}")
-    fields = {"edition": page.inputs()["edition"], "name": "New <i>name</i>"}
+    fields = {"shown": page.inputs()["shown"], "name": "New <i>name</i>"}
     browser.submit(f"{HOME}/{admin.id}", fields)
     log = "/admin/logs/administrators"
     found = browser.get(f"{log}?object={admin.email}&action=admin+set")

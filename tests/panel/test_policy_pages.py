@@ -31,8 +31,8 @@ def add(browser: Browser, name: str) -> str:
 
 
 def save(browser: Browser, path: str, name: str, **sections: dict[str, str | list[str]]) -> None:
-    changed = browser.get(path).inputs()["changed"]
-    page = browser.submit(path, [("name", name), ("changed", changed), *ticked(**sections)])
+    shown = browser.get(path).inputs()["shown"]
+    page = browser.submit(path, [("name", name), ("shown", shown), *ticked(**sections)])
     assert "counts from the next login" in page.text
 
 
@@ -81,9 +81,9 @@ def test_the_page_of_what_applies_tells_values_deciders_and_why(panel: PanelHost
 def test_what_can_not_be_is_told_and_what_was_typed_stays(panel: PanelHost) -> None:
     owner = panel.browser()
     path = add(owner, "Office")
-    changed = owner.get(path).inputs()["changed"]
+    shown = owner.get(path).inputs()["shown"]
     fields = ticked(trusted_networks={"networks": "the office"}, lockout={"threshold": "7", "minutes": "15"})
-    answer = owner.post(path, [("name", "Office"), ("changed", changed), *fields])
+    answer = owner.post(path, [("name", "Office"), ("shown", shown), *fields])
     assert answer.status == 400
     assert "trusted_networks.networks" in answer.text
     assert "the office" in answer.html
@@ -104,9 +104,9 @@ def test_what_a_section_is_by_default_is_ticked_already(panel: PanelHost) -> Non
 def test_two_administrators_at_one_policy_do_not_overwrite_each_other(panel: PanelHost) -> None:
     one, other = panel.browser(), panel.browser(Role.ADMINISTRATOR)
     path = add(one, "Shared")
-    changed = one.get(path).inputs()["changed"]
+    shown = one.get(path).inputs()["shown"]
     save(other, path, "Shared", lockout={"threshold": "3", "minutes": "15"})
-    answer = one.post(path, [("name", "Shared"), ("changed", changed), *ticked(new_user={"behavior": "deny"})])
+    answer = one.post(path, [("name", "Shared"), ("shown", shown), *ticked(new_user={"behavior": "deny"})])
     assert answer.status == 400
     assert "Somebody else has changed this policy" in answer.text
     one.submit(f"{path}/delete")
@@ -206,7 +206,7 @@ def test_credits_are_bought_and_limits_are_set_by_the_role_billing_alone(panel: 
     bad = billing.post("/admin/billing/enter", {"kind": "purchase", "amount": "lots"})
     assert (bad.status, "the amount is a number" in bad.text) == (400, True)
     fields = {"telephony_warning_min": "500", "telephony_at_zero": "stop", "user_telephony_cost_max": "100"}
-    page = billing.submit("/admin/billing/settings", fields)
+    page = billing.get(billing.fill("/admin/billing/settings", fields, "/admin/billing").location)
     assert "Credits left 240 low" in page.text
     assert panel.last_change("settings change").actor == "admin:billing@example.com"
     assert billing.get("/admin/billing?month=2020-02").status == 200

@@ -43,7 +43,7 @@ PLAIN = b"""\
 """
 
 
-def written(set_up: str = "", keys: int = 2, **values: Any) -> bytes:
+def written(set_up: str = "", keys: int = 2, drift: int | None = None, **values: Any) -> bytes:
     """A file by the library's own writer."""
     container = PSKC()
     for number in range(keys):
@@ -52,6 +52,7 @@ def written(set_up: str = "", keys: int = 2, **values: Any) -> bytes:
             algorithm="urn:ietf:params:xml:ns:keyprov:pskc:hotp",
             secret=SEED,
             counter=7,
+            time_drift=drift,
             response_length=6,
             response_encoding="DECIMAL",
         )
@@ -85,7 +86,7 @@ def test_an_encrypted_file_is_opened_by_its_key_and_by_no_other(algorithm: str) 
     good, bad = read_pskc(data, Opening(key=key))
     assert ([token.seed for token in good], bad) == ([SEED, SEED], [])
     for wrong in (bytes(len(key)), key[:-1], b""):
-        with pytest.raises(BadValue, match="not the one that the file was encrypted with"):
+        with pytest.raises(BadValue, match="not the one that"):
             read_pskc(data, Opening(key=wrong))
     with pytest.raises(BadValue, match="its key or its passphrase is needed"):
         read_pskc(data, NOTHING)
@@ -94,7 +95,7 @@ def test_an_encrypted_file_is_opened_by_its_key_and_by_no_other(algorithm: str) 
 def test_an_encrypted_file_is_opened_by_its_passphrase_and_by_no_other() -> None:
     data = written("passphrase")
     assert [token.seed for token in read_pskc(data, Opening(passphrase="open sesame"))[0]] == [SEED, SEED]
-    with pytest.raises(BadValue, match="not the one that the file was encrypted with"):
+    with pytest.raises(BadValue, match="not the one that"):
         read_pskc(data, Opening(passphrase="open barley"))
     with pytest.raises(BadValue, match="its key or its passphrase is needed"):
         read_pskc(data, NOTHING)
@@ -118,6 +119,24 @@ def test_encryption_without_a_mac_is_refused_for_a_wrong_key_could_pass() -> Non
     start, end = data.index(b"<pskc:ValueMAC>"), data.index(b"</pskc:ValueMAC>") + len(b"</pskc:ValueMAC>")
     good, (bad,) = read_pskc(data[:start] + data[end:], Opening(key=KEY))
     assert (good, "without a MAC" in bad.problem) == ([], True)
+
+
+def test_the_mac_of_a_value_that_is_not_used_is_checked_as_well() -> None:
+    data = written("key", key=KEY, keys=1, fields=["secret", "time_drift"], drift=3)
+    assert [token.seed for token in read_pskc(data, Opening(key=KEY))[0]] == [SEED]
+    at = data.index(b"<pskc:ValueMAC>", data.index(b"<pskc:TimeDrift>")) + len(b"<pskc:ValueMAC>")
+    changed = data[:at] + (b"A" if data[at : at + 1] != b"A" else b"B") + data[at + 1 :]
+    with pytest.raises(BadValue, match="a MAC does not match: the file was changed"):
+        read_pskc(changed, Opening(key=KEY))
+
+
+def test_a_secret_in_clear_among_encrypted_ones_is_refused() -> None:
+    data = written("key", key=KEY, keys=2)
+    start = data.rindex(b"<pskc:Secret>") + len(b"<pskc:Secret>")
+    end = data.rindex(b"</pskc:Secret>")
+    clear = data[:start] + b"<pskc:PlainValue>MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=</pskc:PlainValue>" + data[end:]
+    (good,), (bad,) = read_pskc(clear, Opening(key=KEY))
+    assert (good.serial, "in clear in a file that is encrypted" in bad.problem) == ("100", True)
 
 
 @pytest.mark.parametrize(

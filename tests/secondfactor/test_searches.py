@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from authproxy.secondfactor import login_search
 from authproxy.secondfactor.aliases import add_alias
 from authproxy.secondfactor.audit import note
 from authproxy.secondfactor.audit_search import AuditFilter, count_audit, search_audit
@@ -134,6 +135,10 @@ def logins(connection: sa.Connection) -> list[str]:
         for number in range(10)
     ]
     connection.execute(tables.logins.insert(), rows)
+    spelled = {row["username"]: row["name"] for row in rows}
+    connection.execute(
+        tables.login_names.insert(), [{"username": typed, "name": name} for typed, name in spelled.items()]
+    )
     return [str(row["login_id"]) for row in rows]
 
 
@@ -175,6 +180,20 @@ def test_logins_are_found_by(
     found = search_logins(connection, wanted, is_descending=False)
     assert [login.login_id for login in found.rows] == [f"LOGIN{number}" for number in numbers]
     assert count_logins(connection, wanted) == Total(len(numbers), is_exact=True)
+
+
+@pytest.mark.parametrize(("names", "found"), [(500, 10_000), (0, 10_000), (500, 0)])
+def test_a_part_of_a_name_finds_the_same_however_many_there_are(
+    connection: sa.Connection, logins: list[str], monkeypatch: pytest.MonkeyPatch, names: int, found: int
+) -> None:
+    monkeypatch.setattr(login_search, "_FEW_NAMES", names)
+    monkeypatch.setattr(login_search, "_FEW_LOGINS", found)
+    for text, numbers in (("LIC", "02468"), ("corp\\", "13579"), ("o", "13579"), ("nobody", "")):
+        rows = search_logins(connection, LoginFilter(text=text), is_descending=False).rows
+        assert [row.login_id for row in rows] == [f"LOGIN{number}" for number in numbers]
+    first = search_logins(connection, LoginFilter(text="bob"), 2)
+    rest = search_logins(connection, LoginFilter(text="bob"), 10, first.next)
+    assert [row.login_id for row in (*first.rows, *rest.rows)] == [f"LOGIN{number}" for number in "97531"]
 
 
 def test_names_in_a_log_are_users(connection: sa.Connection, people: dict[str, User], logins: list[str]) -> None:

@@ -20,7 +20,7 @@ from authproxy.store.challenges import StoreChallenges
 from authproxy.store.engine import Database, open_sqlite
 from authproxy.store.journal import StoreJournal, find_logins
 from authproxy.store.memory import MemoryChallenges, MemoryJournal
-from authproxy.store.retention import prune
+from authproxy.store.retention import Kept, prune
 from authproxy.store.tables import pushes, users
 from authproxy.store.writer import Writer
 
@@ -178,7 +178,9 @@ async def test_old_logins_and_pushes_are_pruned(writer: Writer, url: str) -> Non
                     created=created, expires=created + 60, decided_at=created, status="denied",
                 )
             )  # fmt: skip
-    assert await prune(writer, 1100.0) == 1101
+    kept = Kept(logins=1, messages=0, telephony=0, audit=0)
+    pruned = await prune(writer, kept, 1100.0 + 86_400.0)
+    assert (pruned["logins"], pruned["pushes"]) == (1100, 1)
     with Database(url).reading() as connection:
         assert min(login.at for login in find_logins(connection, limit=1000)) == 1100.0
         assert connection.execute(sa.select(pushes.c.created)).scalars().all() == [1100.0]

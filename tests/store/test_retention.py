@@ -11,13 +11,16 @@ import pytest_twisted
 import sqlalchemy as sa
 from twisted.internet import reactor
 
+from authproxy.model import LoginRecord
 from authproxy.store import tables
 from authproxy.store.engine import Database, open_sqlite
-from authproxy.store.retention import prune_expired
+from authproxy.store.journal import StoreJournal
+from authproxy.store.retention import Kept, prune
 from authproxy.store.writer import Writer
 
 DAY = 86_400.0
-NOW = 1_000 * DAY
+NOW = 3_000 * DAY
+FOR_EVER = Kept(0, 0, 0, 0)
 
 
 class Store:
@@ -34,6 +37,11 @@ class Store:
     def add(self, table: sa.Table, **values: Any) -> None:
         with self.database.writing() as connection:
             connection.execute(table.insert().values(**values))
+
+    async def forgotten(self, kept: Kept = FOR_EVER) -> dict[str, int]:
+        """How many rows of which tables."""
+        pruned = await prune(self.writer, kept, NOW)
+        return {name: count for name, count in pruned.items() if count}
 
     def hashed(self) -> bytes:
         self._number += 1
@@ -62,7 +70,7 @@ async def test_sessions_and_tickets_end_at_once(store: Store) -> None:
         store.add(tables.tickets, hash=store.hashed(), kind="code", created=0, expires=expires)
         store.add(tables.remembered_browsers, hash=store.hashed(), user_id="US1", application="", created=0,
                   expires=expires)  # fmt: skip
-    assert await prune_expired(store.writer, NOW) == 3
+    assert await store.forgotten() == {"sessions": 1, "tickets": 1, "remembered_browsers": 1}
     for table in (tables.sessions, tables.tickets, tables.remembered_browsers):
         assert store.left(table.c.expires) == [NOW, NOW + 1]
 
@@ -74,7 +82,7 @@ async def test_links_can_be_looked_at_for_a_month_after_they_expired(store: Stor
         store.add(
             tables.admin_links, hash=store.hashed(), admin_id="AD1", kind="reset", created=0, expires=expires
         )
-    assert await prune_expired(store.writer, NOW) == 2
+    assert await store.forgotten() == {"activations": 1, "admin_links": 1}
     assert store.left(tables.activations.c.expires) == [NOW - 29 * DAY, NOW + DAY]
     assert store.left(tables.admin_links.c.expires) == [NOW - 29 * DAY, NOW + DAY]
 
@@ -92,16 +100,54 @@ async def test_sms_codes_go_when_used_or_expired_and_not_before(store: Store) ->
             tables.sms_codes, user_id="US1", hash=name.encode(), phone_id="DP1", first_digit="1", position=1,
             created=0, used=used, expires=expires,
         )  # fmt: skip
-    assert await prune_expired(store.writer, NOW) == 2
+    assert await store.forgotten() == {"sms_codes": 2}
     assert store.left(tables.sms_codes.c.hash) == [b"just used", b"open"]
 
 
-@pytest_twisted.ensureDeferred
-async def test_costs_are_kept_for_more_than_a_year(store: Store) -> None:
-    for at in (NOW - 401 * DAY, NOW - 399 * DAY):
+def of_all_ages(store: Store) -> None:
+    """A record of each kind, 100 and 10 days old."""
+    for days in (100, 10):
+        at = NOW - days * DAY
         store.add(tables.telephony, at=at, kind="sms", purpose="login", status="sent")
-    assert await prune_expired(store.writer, NOW) == 1
-    assert store.left(tables.telephony.c.at) == [NOW - 399 * DAY]
+        store.add(tables.audit, at=at, actor="system", action="x")
+        store.add(tables.messages, id=f"M{days}", at=at, kind="mail", purpose="x", recipient="x", text="x")
+        store.add(
+            tables.logins, login_id=f"L{days}", at=at, section="x", username="a", name="a", nas="",
+            result="accept", reason="", factor="", device="", elapsed=0, steps="[]",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["logins", "messages", "telephony", "audit"])
+@pytest_twisted.ensureDeferred
+async def test_each_record_is_kept_as_long_as_its_setting_says(store: Store, name: str) -> None:
+    of_all_ages(store)
+    assert await store.forgotten() == {}
+    assert await store.forgotten(Kept(**{**dict.fromkeys(Kept.__dataclass_fields__, 0), name: 50})) == {name: 1}
+    assert store.left(tables.metadata.tables[name].c.at) == [NOW - 10 * DAY]
+    assert await store.forgotten(Kept(101, 101, 101, 101)) == {}
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_last_run_of_a_sync_stays_however_old(store: Store) -> None:
+    store.add(tables.directories, id="DC1", name="x", kind="openldap", client="x", created=0)
+    for number, status in enumerate(("done", "done", "failed")):
+        store.add(
+            tables.sync_runs, id=number, directory_id="DC1", mode="full", started=NOW - 100 * DAY, status=status
+        )
+    assert await store.forgotten(Kept(0, 0, 0, 50)) == {"sync_runs": 1}
+    assert store.left(tables.sync_runs.c.id) == [1, 2]
+
+
+@pytest_twisted.ensureDeferred
+async def test_names_are_forgotten_with_the_last_login_under_them(store: Store) -> None:
+    journal = StoreJournal(store.writer)
+    for days, username in ((100, "CORP\\Alice"), (100, "alice"), (10, "alice"), (100, "b\udcffb")):
+        await journal.record(
+            LoginRecord(f"L{days}", NOW - days * DAY, "x", username, "", None, "accept", "", "", "", (), 0.0)
+        )
+    assert store.left(tables.login_names.c.username) == ["CORP\\Alice", "alice", "b?b"]
+    assert await store.forgotten(Kept(50, 0, 0, 0)) == {"logins": 3}
+    assert store.left(tables.login_names.c.username) == ["alice"]
 
 
 @pytest_twisted.ensureDeferred
@@ -109,5 +155,5 @@ async def test_more_than_fit_into_one_job_are_deleted_as_well(store: Store) -> N
     with store.database.writing() as connection:
         rows = [{"hash": store.hashed(), "kind": "x", "created": 0, "expires": NOW - 1} for _ in range(1200)]
         connection.execute(tables.tickets.insert(), rows)
-    assert await prune_expired(store.writer, NOW) == 1200
+    assert await store.forgotten() == {"tickets": 1200}
     assert store.left(tables.tickets.c.hash) == []

@@ -186,3 +186,14 @@ def test_the_next_server_is_asked(tmp_path: Path, ad: SambaAD) -> None:
     desk = Desk.make(tmp_path, settings_for(ad, hosts=hosts))
     desk.add(name="example", base_dn=STAFF)
     assert desk.sync().status == "done"
+
+
+def test_an_active_directory_that_is_taken_for_another_is_told(desk: Desk) -> None:
+    desk.add(name="example", kind="openldap")
+    run = desk.sync()
+    assert run.status == "failed"
+    assert run.problem == (
+        "its kind is set to 'openldap', but the server says that it is an Active Directory: "
+        "change the kind to 'active directory'"
+    )
+    assert desk.names() == []

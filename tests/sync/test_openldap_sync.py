@@ -9,6 +9,7 @@ from typing import Any
 import ldap3
 import pytest
 
+from authproxy.secondfactor.roster import NOBODY
 from authproxy.secondfactor.sync_runs import Mode
 from tests.peers.slapd import BASE, PEOPLE, POSIX, UNIQUE, VPN, Slapd
 from tests.primary.directories import settings_for
@@ -200,6 +201,79 @@ def test_a_directory_that_shows_nobody_is_refused_even_if_shrinking_is_accepted(
     run = desk.sync(accepts_shrink=True)
     assert (run.status, run.problem) == ("refused", "the directory shows nobody, and 1 users came from it")
     assert desk.status("guest") == "active"
+
+
+def test_a_directory_of_another_kind_is_told_and_disables_nobody(desk: Desk) -> None:
+    add(desk)
+    desk.sync()
+    before = desk.everything()
+    desk.change("UPDATE directories SET kind = 'active directory', shrink_limit = 100")
+    for mode in (Mode.FULL, Mode.INCREMENTAL, Mode.DRY):
+        run = desk.sync(mode, accepts_shrink=True)
+        assert (run.status, numbers(run)) == ("failed", {})
+        assert run.problem.startswith("its kind is set to 'active directory', but the server says nothing of")
+    assert desk.sync(Mode.USER, username="user0001").status == "failed"
+    assert desk.everything() == before
+
+
+def test_a_first_sync_that_reads_nobody_says_where_to_look(desk: Desk) -> None:
+    add(desk, filter="(title=nobody has this one)")
+    run = desk.sync()
+    assert (run.status, numbers(run)) == ("done", {})
+    assert run.counts.lines == [NOBODY]
+    assert "look at where people are to be, at groups and filter" in NOBODY
+
+
+def test_who_is_missing_where_nobody_is_shown_is_not_disabled(desk: Desk) -> None:
+    """As when the service account may not read people any more."""
+    add(desk)
+    desk.sync()
+    desk.change("UPDATE directories SET filter = '(title=nobody has this one)'")
+    run = desk.sync(Mode.USER, username="user0001")
+    assert (run.status, run.problem.partition(":")[0]) == ("failed", "the directory shows nobody")
+    assert desk.status("user0001") == "active"
+
+
+def test_who_moves_to_another_directory_of_the_same_servers_stays_the_same_user(desk: Desk, admin: Admin) -> None:
+    here, there = (
+        admin.group("here", mover := admin.add("mover", mobile="+15555550123")),
+        admin.group("there", VPN),
+    )
+    add(desk, group_dns=(here,), attributes={"phone": "mobile"}, shrink_limit=100)
+    desk.add(name="second", kind="openldap", base_dn=PEOPLE, group_dns=(there,), attributes={"phone": "mobile"})
+    desk.sync()
+    user_id = desk.value("SELECT id FROM users WHERE username = 'mover'")
+    admin.set(there, member=[mover])
+    run = desk.sync(directory="second")
+    assert run.counts.lines == [
+        "mover comes from another directory, and stays with it: groups of both belong into one"
+    ]
+    admin.set(here, member=[f"uid=user0001,{PEOPLE}"])
+    assert numbers(desk.sync())["disabled"] == 1
+    run = desk.sync(directory="second")
+    assert numbers(run) == {"read": 1, "changed": 1, "enabled": 1, "adopted": 1}
+    assert desk.rows(
+        "SELECT u.id, u.status, d.name FROM users u JOIN directories d ON d.id = u.directory_id "
+        "WHERE u.username = 'mover'"
+    ) == [(user_id, "active", "second")]
+    assert (desk.groups("mover"), desk.phones("mover")) == (["there"], ["+15555550123"])
+    admin.set(mover, mobile="+15555550199")
+    desk.sync(directory="second")
+    assert desk.phones("mover") == ["+15555550199"]
+    assert numbers(desk.sync(directory="second")) == {"read": 1, "unchanged": 1}
+
+
+def test_whom_an_administrator_has_disabled_moves_to_no_other_directory(desk: Desk, admin: Admin) -> None:
+    here, there = admin.group("here", mover := admin.add("mover")), admin.group("there", VPN)
+    add(desk, group_dns=(here,), shrink_limit=100)
+    desk.add(name="second", kind="openldap", base_dn=PEOPLE, group_dns=(there,))
+    desk.sync()
+    desk.change("UPDATE users SET status = 'disabled' WHERE username = 'mover'")
+    admin.set(here, member=[f"uid=user0001,{PEOPLE}"])
+    admin.set(there, member=[mover])
+    desk.sync()
+    run = desk.sync(directory="second")
+    assert (run.counts.conflicts, desk.status("mover")) == (1, "disabled")
 
 
 def test_groups_in_circles_in_every_form_give_their_members(desk: Desk, admin: Admin) -> None:

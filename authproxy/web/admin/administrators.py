@@ -13,7 +13,8 @@ from authproxy.model import JsonValue
 from authproxy.secondfactor import admin_account, admin_links, administrators, recovery_codes
 from authproxy.secondfactor.admin_activation import owner_of
 from authproxy.secondfactor.administrators import Administrator
-from authproxy.secondfactor.refusals import BadValue, NotDone
+from authproxy.secondfactor.lost_update import seal
+from authproxy.secondfactor.refusals import NotDone
 from authproxy.secondfactor.roles import Permission, Role
 from authproxy.secondfactor.security_keys import SecurityKey, keys_of
 from authproxy.secondfactor.sessions import Session
@@ -66,6 +67,7 @@ async def show(visit: Visit) -> Response:
     return visit.render(
         "admin/administrators/show.html",
         card=card,
+        sealed=seal(_told(card.admin)),
         roles=_ROLES,
         now=visit.rooms.now(),
         can_mail=visit.rooms.mail is not None,
@@ -177,14 +179,16 @@ def _link_page(visit: Visit, admin: Administrator, link: admin_links.NewLink) ->
 # ---------------------------------------------------------------- changing
 
 
+def _told(admin: Administrator) -> dict[str, JsonValue]:
+    return {name: getattr(admin, name) for name in _EDITED}
+
+
 async def edit(visit: Visit) -> Response:
-    """Raises BadValue when somebody else was faster."""
     form = visit.form
 
     def work(connection: sa.Connection) -> Administrator:
         before = _find(connection, visit)
-        if form.get("edition") != before.edition:
-            raise BadValue("somebody else has changed this administrator meanwhile: look at what it is now")
+        visit.check_unchanged(_told(before))
         changes = {key: form.get(key) for key in _EDITED if key in form.fields}
         after = administrators.change_administrator(connection, before, changes)
         visit.note(connection, "admin set", after.email, after.told(), before.told())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ from authproxy.secondfactor.applications import (
 )
 from authproxy.secondfactor.groups import list_groups, some_groups
 from authproxy.secondfactor.listing import Window
+from authproxy.secondfactor.lost_update import seal
 from authproxy.secondfactor.refusals import NotDone, NotFound
 from authproxy.secondfactor.roles import Permission
 from authproxy.web.admin.export import Row, exported, of_list
@@ -27,9 +29,9 @@ from authproxy.web.admin.page import Page
 from authproxy.web.admin.visit import Visit
 
 _COLUMNS: Final = ("name", "type", "ikey", "self_service", "permissions", "redirect_uris", "notes", "created")
-_CHANGED: Final = (
-    "name", "notes", "allow_v1_signatures", "redirect_uris", "permissions", "groups_allowed", "self_service",
-)  # fmt: skip
+_EDITED: Final = ("name", "notes", "allow_v1_signatures", "redirect_uris", "groups_allowed", "self_service")
+_PERMITTED: Final = ("permissions",)
+_CHANGED: Final = (*_EDITED, *_PERMITTED)
 _GROUPS_SHOWN: Final = Window(200)
 _ADMIN_API: Final = "adminapi"
 
@@ -96,6 +98,8 @@ async def show(visit: Visit) -> Response:
         return visit.render(
             "admin/applications/application.html",
             application=application,
+            sealed=seal(_told(application, _EDITED)),
+            sealed_permissions=seal(_told(application, _PERMITTED)),
             allowed=some_groups(connection, application.groups_allowed),
             groups=list_groups(connection, _GROUPS_SHOWN).rows,
             permissions=[str(each) for each in ApiPermission],
@@ -120,6 +124,7 @@ async def edit(visit: Visit) -> Response:
 
     def change(connection: sa.Connection) -> None:
         application = _find(visit, connection)
+        visit.check_unchanged(_told(application, _EDITED))
         groups = [*form.all("group"), *([form.get("allow")] if form.get("allow") else [])]
         wanted: dict[str, JsonValue] = {
             "name": form.get("name"),
@@ -137,8 +142,10 @@ async def edit(visit: Visit) -> Response:
 
 async def permit(visit: Visit) -> Response:
     def change(connection: sa.Connection) -> None:
+        application = _find(visit, connection)
+        visit.check_unchanged(_told(application, _PERMITTED), f"/admin/applications/{application.ikey}")
         wanted: dict[str, JsonValue] = {"permissions": list[JsonValue](visit.form.all("permission"))}
-        _change(visit, connection, _find(visit, connection), wanted)
+        _change(visit, connection, application, wanted)
 
     await visit.change(change)
     return visit.go(f"/admin/applications/{visit.path['application']}", visit.gettext("Saved"))
@@ -155,9 +162,13 @@ def _change(
             connection,
             "application set",
             after.name,
-            {name: _plain(getattr(after, name)) for name in changed},
-            {name: _plain(getattr(application, name)) for name in changed},
+            _told(after, changed),
+            _told(application, changed),
         )
+
+
+def _told(application: ApplicationRow, names: Iterable[str]) -> dict[str, JsonValue]:
+    return {name: _plain(getattr(application, name)) for name in names}
 
 
 def _plain(value: object) -> JsonValue:
@@ -206,7 +217,7 @@ async def delete(visit: Visit) -> Response:
     def change(connection: sa.Connection) -> None:
         application = _find(visit, connection)
         applications.delete_application(connection, application)
-        told = {name: _plain(getattr(application, name)) for name in (*_CHANGED, "ikey", "type")}
+        told = _told(application, (*_CHANGED, "ikey", "type"))
         visit.note(connection, "application delete", application.name, before=told)
 
     await visit.change(change)

@@ -7,8 +7,10 @@ from typing import Final
 import sqlalchemy as sa
 from starlette.responses import Response
 
+from authproxy.model import JsonValue
 from authproxy.secondfactor import credits
-from authproxy.secondfactor.account_settings import change_settings, read_settings
+from authproxy.secondfactor.account_settings import AccountSettings, change_settings, read_settings
+from authproxy.secondfactor.lost_update import seal
 from authproxy.secondfactor.refusals import BadValue
 from authproxy.secondfactor.roles import Permission
 from authproxy.secondfactor.setting_list import setting_named
@@ -47,10 +49,15 @@ async def _page(visit: Visit, problem: str = "") -> Response:
             entries=credits.entries(connection, _SHOWN),
             controls=controls,
             form=visit.form,
+            sealed=visit.form.raw("shown") if visit.form.has("shown") else seal(_told(settings)),
             problem=problem,
         )
 
     return await visit.read(work)
+
+
+def _told(settings: AccountSettings) -> dict[str, JsonValue]:
+    return {name: settings[name] for name in _SETTINGS}
 
 
 async def enter(visit: Visit) -> Response:
@@ -77,6 +84,7 @@ async def save(visit: Visit) -> Response:
 
     def work(connection: sa.Connection) -> None:
         before = read_settings(connection, visit.rooms.defaults)
+        visit.check_unchanged(_told(before), HOME)
         shown = {name: control("", "", setting_named(name).kind, before[name]).value for name in _SETTINGS}
         wanted = {name: typed for name, typed in changes.items() if typed != shown[name]}
         change_settings(connection, visit.rooms.defaults, visit.actor, wanted, visit.address)

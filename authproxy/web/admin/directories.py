@@ -11,6 +11,7 @@ from starlette.responses import Response
 from authproxy.secondfactor import directories, sync_runs
 from authproxy.secondfactor.directories import Directory
 from authproxy.secondfactor.listing import Listing, Window
+from authproxy.secondfactor.lost_update import ChangedMeanwhile, seal
 from authproxy.secondfactor.refusals import BadValue, NotDone, NotFound
 from authproxy.secondfactor.roles import Permission
 from authproxy.secondfactor.roster import DEFAULT_ATTRIBUTES, FIELDS, Kind
@@ -128,7 +129,7 @@ async def add(visit: Visit) -> Response:
 
 async def ask_change(visit: Visit) -> Response:
     directory = await visit.read(lambda connection: _find(connection, visit))
-    return _form(visit, "admin/directories/edit.html", directory)
+    return _form(visit, "admin/directories/edit.html", directory, sealed=seal(directory.settings()))
 
 
 async def change(visit: Visit) -> Response:
@@ -137,7 +138,9 @@ async def change(visit: Visit) -> Response:
 
     def work(connection: sa.Connection) -> None:
         _check_client(visit, wanted)
-        new = directories.change_directory(connection, _find(connection, visit), wanted)
+        now = _find(connection, visit)
+        visit.check_unchanged(now.settings())
+        new = directories.change_directory(connection, now, wanted)
         before, after = old.settings(), new.settings()
         differing = [key for key in after if before[key] != after[key]]
         was = {key: before[key] for key in differing}
@@ -145,8 +148,10 @@ async def change(visit: Visit) -> Response:
 
     try:
         await visit.change(work)
+    except ChangedMeanwhile:
+        raise
     except NotDone as error:
-        return _form(visit, "admin/directories/edit.html", wanted, str(error))
+        return _form(visit, "admin/directories/edit.html", wanted, str(error), visit.form.raw("shown"))
     return visit.go(f"{HOME}/{old.id}", visit.gettext("Saved"))
 
 
@@ -166,12 +171,13 @@ async def delete(visit: Visit) -> Response:
     return visit.go(HOME, visit.gettext("%(name)s was removed; its users stay") % {"name": name})
 
 
-def _form(visit: Visit, template: str, directory: Directory, problem: str = "") -> Response:
+def _form(visit: Visit, template: str, directory: Directory, problem: str = "", sealed: str = "") -> Response:
     return visit.render(
         template,
         400 if problem else 200,
         directory=directory,
         problem=problem,
+        sealed=sealed,
         kinds=_KINDS,
         clients=[(name, name) for name in _desk(visit).sections()],
         fields=[(field, directory.attributes.get(field, "")) for field in FIELDS],

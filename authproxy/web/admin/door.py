@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from twisted.logger import Logger
 
 from authproxy.errors import SecretError, StoreUnavailable
+from authproxy.secondfactor.lost_update import ChangedMeanwhile
 from authproxy.secondfactor.refusals import NotDone, NotFound
 from authproxy.secondfactor.roles import Permission
 from authproxy.web.admin.page import Entry, Page
@@ -55,6 +56,8 @@ class Door:
             return self._stopped(visit, standing, arrival) or await self.page.answer(visit)
         except NotFound as error:
             return _problem(visit, 404, visit.gettext("There is no such page or thing"), visit.gettext(str(error)))
+        except ChangedMeanwhile as error:
+            return _overtaken(visit, error)
         except NotDone as error:
             return _problem(visit, 400, visit.gettext("That was not done"), visit.gettext(str(error)))
         except (StoreUnavailable, SecretError) as error:
@@ -95,6 +98,11 @@ def _with_return(visit: Visit, path: str) -> str:
     if not is_page:
         here = url.path.rpartition("/")[0] or "/admin/"
     return f"{path}?next={quote(here, safe='')}"
+
+
+def _overtaken(visit: Visit, changed: ChangedMeanwhile) -> Response:
+    back = changed.page or visit.request.url.path
+    return visit.render("admin/overtaken.html", 409, differences=changed.differences, back=back)
 
 
 def _problem(visit: Visit, status: int, title: str, detail: str) -> Response:

@@ -7,8 +7,10 @@ from typing import Final
 import sqlalchemy as sa
 from starlette.responses import Response
 
+from authproxy.model import JsonValue
 from authproxy.secondfactor import groups
 from authproxy.secondfactor.groups import Group, find_group, list_groups, list_members
+from authproxy.secondfactor.lost_update import seal
 from authproxy.secondfactor.roles import Permission
 from authproxy.secondfactor.users import STATUSES, find_user
 from authproxy.web.admin.desk_rules import may_exempt
@@ -55,7 +57,7 @@ async def add(visit: Visit) -> Response:
         status = form.get("status", "active")
         may_exempt(visit, connection, status)
         group = groups.add_group(connection, form.get("name"), status, form.get("notes"))
-        visit.note(connection, "group add", group.name, {name: getattr(group, name) for name in _FIELDS})
+        visit.note(connection, "group add", group.name, _told(group))
         return group
 
     group = await visit.change(change)
@@ -71,6 +73,7 @@ async def show(visit: Visit) -> Response:
         return visit.render(
             "admin/groups/group.html",
             group=group,
+            sealed=seal(_told(group)),
             members=members.rows,
             pager=pager(visit, members, window),
             statuses=STATUSES,
@@ -80,11 +83,16 @@ async def show(visit: Visit) -> Response:
     return await visit.read(look)
 
 
+def _told(group: Group) -> dict[str, JsonValue]:
+    return {name: getattr(group, name) for name in _FIELDS}
+
+
 async def edit(visit: Visit) -> Response:
     wanted = {name: visit.form.get(name) for name in _FIELDS}
 
     def change(connection: sa.Connection) -> None:
         group = find_group(connection, visit.path["group"])
+        visit.check_unchanged(_told(group))
         if wanted["status"] != group.status:
             may_exempt(visit, connection, wanted["status"])
         groups.change_group(connection, group, wanted)

@@ -13,6 +13,7 @@ from authproxy.secondfactor import phones
 from authproxy.secondfactor.activation_messages import activation_text, open_activation, send_activation
 from authproxy.secondfactor.activations import NewActivation, activate_phone
 from authproxy.secondfactor.gateways import Text, TextEnd
+from authproxy.secondfactor.lost_update import seal
 from authproxy.secondfactor.phone_api import PhoneRefused
 from authproxy.secondfactor.phone_history import push_stories
 from authproxy.secondfactor.phone_search import search_phones
@@ -66,6 +67,7 @@ async def show(visit: Visit) -> Response:
         return visit.render(
             "admin/phones/phone.html",
             phone=phone,
+            sealed=seal(told_of(phone)),
             owners=_owners(connection, phone),
             stories=push_stories(connection, phone.id),
             types=TYPES,
@@ -118,6 +120,7 @@ def told_of(phone: PhoneRow) -> dict[str, JsonValue]:
 async def edit(visit: Visit) -> Response:
     def change(connection: sa.Connection) -> PhoneRow:
         phone = find_phone(connection, visit.path["phone"])
+        visit.check_unchanged(told_of(phone))
         phones.change_phone(connection, phone, {name: visit.form.get(name) for name in _FIELDS})
         after, before = told_of(find_phone(connection, phone.id)), told_of(phone)
         changed = [name for name in _FIELDS if before[name] != after[name]]

@@ -9,10 +9,12 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from starlette.responses import Response
 
+from authproxy.model import JsonValue
 from authproxy.secondfactor import policies, policy_view
 from authproxy.secondfactor.applications import list_applications
 from authproxy.secondfactor.groups import Group, list_groups
 from authproxy.secondfactor.listing import Window
+from authproxy.secondfactor.lost_update import ChangedMeanwhile, seal
 from authproxy.secondfactor.policies import Given
 from authproxy.secondfactor.policy_sections import SECTIONS, Sections
 from authproxy.secondfactor.policy_set import Link, Policy
@@ -77,8 +79,9 @@ async def show(visit: Visit) -> Response:
 
 
 def _card(
-    visit: Visit, policy: Policy, links: list[Link], form: Form | None = None, problem: str = ""
+    visit: Visit, policy: Policy, links: list[Link], form: Form | None = None, problem: str = "", sealed: str = ""
 ) -> Response:
+    """``sealed``: what the form was filled in on; empty: what is there now."""
     return visit.render(
         "admin/policies/show.html",
         400 if problem else 200,
@@ -87,7 +90,12 @@ def _card(
         sections=_sections(policy.sections) if form is None else _typed_sections(form),
         links=links,
         problem=problem,
+        sealed=sealed or seal(_told(policy)),
     )
+
+
+def _told(policy: Policy) -> dict[str, JsonValue]:
+    return {"name": policy.name, **{name: dict(fields) for name, fields in policy.sections.items()}}
 
 
 def _found(connection: sa.Connection, visit: Visit) -> tuple[Policy, list[Link]]:
@@ -137,8 +145,7 @@ async def change(visit: Visit) -> Response:
 
     def work(connection: sa.Connection) -> Policy:
         before, _ = _found(connection, visit)
-        if visit.form.get("changed") != repr(before.changed):
-            raise NotDone(visit.gettext("Somebody else has changed this policy meanwhile: look at it again."))
+        visit.check_unchanged(_told(before))
         return policies.change_policy(
             connection, visit.actor, before, name=visit.form.get("name"), sections=wanted, address=visit.address
         )
@@ -147,9 +154,13 @@ async def change(visit: Visit) -> Response:
         policy = await visit.change(work)
     except NotFound:
         raise
+    except ChangedMeanwhile:
+        policy, links = await visit.read(lambda connection: _found(connection, visit))
+        told = visit.gettext("Somebody else has changed this policy meanwhile: look at it again.")
+        return _card(visit, policy, links, visit.form, told)
     except NotDone as error:
         policy, links = await visit.read(lambda connection: _found(connection, visit))
-        return _card(visit, policy, links, visit.form, str(error))
+        return _card(visit, policy, links, visit.form, str(error), visit.form.raw("shown"))
     return visit.go(f"{HOME}/{policy.id}", visit.gettext("Saved. It counts from the next login on."))
 
 

@@ -8,26 +8,33 @@ from typing import Final
 import sqlalchemy as sa
 from starlette.responses import Response
 
+from authproxy.model import JsonValue
 from authproxy.secondfactor.account_settings import AccountSettings, account_id, change_settings, read_settings
+from authproxy.secondfactor.lost_update import seal
 from authproxy.secondfactor.refusals import BadValue
 from authproxy.secondfactor.roles import Permission
 from authproxy.secondfactor.setting_list import SETTINGS, Setting
 from authproxy.web.admin.controls import Control, control, given
 from authproxy.web.admin.page import Page
 from authproxy.web.admin.visit import Visit
+from authproxy.web.pages.catalogue import _
 from authproxy.web.pages.form import Form
 
 HOME: Final = "/admin/settings"
 _PARTS: Final = (
-    ("The account", ("name", "language", "log_retention_days")),
-    ("Factors", ("push_enabled", "voice_enabled", "sms_enabled", "mobile_otp_enabled")),
-    ("Lockout", ("lockout_threshold", "lockout_expire_duration")),
-    ("Users nobody sees", ("inactive_user_expiration", "pending_deletion_days")),
-    ("Text messages", ("sms_batch", "sms_expiration", "sms_message")),
-    ("Reports of fraud", ("fraud_email_enabled", "fraud_email")),
-    ("Telephony credits", ("telephony_warning_min", "user_telephony_cost_max", "telephony_at_zero")),
+    (_("The account"), ("name", "language")),
     (
-        "Help desk",
+        _("How long records are kept"),
+        ("log_retention_days", "message_retention_days", "telephony_retention_days", "audit_retention_days"),
+    ),
+    (_("Factors"), ("push_enabled", "voice_enabled", "sms_enabled", "mobile_otp_enabled")),
+    (_("Lockout"), ("lockout_threshold", "lockout_expire_duration")),
+    (_("Users nobody sees"), ("inactive_user_expiration", "pending_deletion_days")),
+    (_("Text messages"), ("sms_batch", "sms_expiration", "sms_message")),
+    (_("Reports of fraud"), ("fraud_email_enabled", "fraud_email")),
+    (_("Telephony credits"), ("telephony_warning_min", "user_telephony_cost_max", "telephony_at_zero")),
+    (
+        _("Help desk"),
         (
             "helpdesk_bypass",
             "helpdesk_bypass_expiration",
@@ -37,7 +44,7 @@ _PARTS: Final = (
         ),
     ),
     (
-        "Passwords of administrators",
+        _("Passwords of administrators"),
         (
             "minimum_password_length",
             "password_requires_upper_alpha",
@@ -74,8 +81,17 @@ def _page(
         for title, names in _PARTS
     ]
     return visit.render(
-        "admin/settings/show.html", 400 if problem else 200, parts=parts, account=account, problem=problem
+        "admin/settings/show.html",
+        400 if problem else 200,
+        parts=parts,
+        account=account,
+        problem=problem,
+        sealed=visit.form.raw("shown") if problem else seal(_told(settings)),
     )
+
+
+def _told(settings: AccountSettings) -> dict[str, JsonValue]:
+    return {name: settings[name] for _title, names in _PARTS for name in names}
 
 
 def _control(setting: Setting, settings: AccountSettings, form: Form | None) -> Control:
@@ -92,6 +108,7 @@ async def save(visit: Visit) -> Response:
 
     def work(connection: sa.Connection) -> None:
         before = read_settings(connection, visit.rooms.defaults)
+        visit.check_unchanged(_told(before))
         changes: dict[str, object] = {}
         for _title, names in _PARTS:
             for name in names:

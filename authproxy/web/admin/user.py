@@ -20,7 +20,7 @@ from authproxy.secondfactor.phone_history import PushStory, push_stories
 from authproxy.secondfactor.refusals import BadValue, NotDone
 from authproxy.secondfactor.roles import Permission
 from authproxy.secondfactor.tokens import assign_token, find_token
-from authproxy.secondfactor.user_card import ChangedMeanwhile, UserCard, card_of, save_card
+from authproxy.secondfactor.user_card import ChangedCard, UserCard, card_of, save_card
 from authproxy.secondfactor.user_logins import BriefLogin, last_logins
 from authproxy.secondfactor.users import STATUSES, User, delete_user, unlock_user, user_by_id
 from authproxy.web.admin.desk_rules import may_exempt, may_give_code, may_invite, may_join
@@ -94,7 +94,7 @@ def _form(
     connection: sa.Connection,
     shown: UserCard,
     wanted: UserCard,
-    problem: ChangedMeanwhile | None = None,
+    problem: ChangedCard | None = None,
 ) -> Response:
     return visit.render(
         "admin/users/edit.html",
@@ -124,7 +124,7 @@ async def edit(visit: Visit) -> Response:
 
     try:
         await visit.change(change)
-    except ChangedMeanwhile as changed:
+    except ChangedCard as changed:
         card, told = changed.card, changed
         return await visit.read(lambda connection: _form(visit, connection, card, wanted, told))
     return visit.go(f"/admin/users/{user_id}", visit.gettext("Saved"))

@@ -16,6 +16,7 @@ from authproxy.model import JsonValue
 from authproxy.secondfactor.admin_login import HALFWAY
 from authproxy.secondfactor.administrators import Administrator
 from authproxy.secondfactor.audit import note
+from authproxy.secondfactor.lost_update import check_unchanged
 from authproxy.secondfactor.office import Work
 from authproxy.secondfactor.roles import Permission, Role, may
 from authproxy.secondfactor.sessions import Session
@@ -97,6 +98,11 @@ class Visit:
     ) -> None:
         """A line of the administrators' log, in the transaction of what it tells."""
         note(connection, self.actor, action, about, after, before=before, address=self.address)
+
+    def check_unchanged(self, now: Mapping[str, JsonValue], page: str = "") -> None:
+        """Whether the form was filled in on what is there ``now``. ``page``: has the form, if another than it is
+        sent to. Raises ChangedMeanwhile, BadValue."""
+        check_unchanged(self.form.raw("shown"), now, page)
 
     # ------------------------------------------------------------ answering
 

@@ -107,6 +107,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_directories_name")),
     )
     op.create_table(
+        "login_names",
+        sa.Column("username", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("username", name=op.f("pk_login_names")),
+    )
+    op.create_table(
         "logins",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("login_id", sa.Text(), nullable=False),
