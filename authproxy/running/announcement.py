@@ -7,7 +7,7 @@ from authproxy.service import Service
 
 
 def listeners(settings: Settings, service: Service) -> list[str]:
-    """One for each server section."""
+    """One for each section that listens."""
     ports = [
         f"[{section.name}] on {section.interface or 'every address'} port {section.port}/udp"
         for section in settings.radius_servers
@@ -25,4 +25,7 @@ def listeners(settings: Settings, service: Service) -> list[str]:
         f"[{proxy.name}] on {proxy.interface or 'every address'} port {proxy.port}/tcp"
         for proxy in settings.http_proxies
     ]
+    metrics = settings.metrics
+    if metrics is not None:
+        ports.append(f"[metrics] on {metrics.interface or 'every address'} port {metrics.port}/tcp (HTTP)")
     return ports

@@ -123,6 +123,7 @@ def test_it_is_live_and_ready_with_every_port_named(watched: Watched) -> None:
     assert (status, set(checks.values())) == (200, {"ok"})
     ports = {f"127.0.0.1:{port}/udp" for port in (watched.radius, watched.relayed)}
     assert set(checks) == {"database", "web", *ports}
+    assert f"[metrics] on 127.0.0.1 port {watched.port}/tcp (HTTP)" in watched.daemon.log()
 
 
 def test_logins_are_counted_and_a_dead_upstream_server_shows(watched: Watched) -> None:
