@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -41,11 +41,12 @@ from authproxy.model import (
 )
 from authproxy.policy import Exempt, Forbidden, Rules, decide, is_factor_missing
 from authproxy.typed import FieldReader
+from authproxy.value import value
 
 _log = Logger()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Decision:
     """An outcome, and what log and trail say about it. ``who``: whose password was right. ``record``: what the
     journal holds of it already."""

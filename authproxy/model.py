@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from authproxy.value import value
+
 SqlValue = str | int | float | bytes | None
 JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
 
@@ -25,7 +27,7 @@ def new_login_id() -> str:
 # ---------------------------------------------------------------- the trail
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Step:
     """One thing that was done for a login: ``stage`` (``primary``, ``policy``, ``second factor`` ...),
     ``result`` (one or two words), ``detail`` (for the log, never a secret), ``at`` seconds since the start."""
@@ -87,7 +89,7 @@ class Conversation:
     verified: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AuthRequest:
     """One login as an appliance or application asked for it.
 
@@ -134,7 +136,7 @@ class Factor(StrEnum):
     PASSCODE = "passcode"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Choice:
     """``push``, ``phone3``, ``sms2`` ... or ``auto`` (``factor`` None). ``number``
     counts capable devices from 1."""
@@ -143,7 +145,7 @@ class Choice:
     number: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Passcode:
     """A code from a token, a phone, an SMS, or a bypass code, as typed."""
 
@@ -205,7 +207,7 @@ class Reason(StrEnum):
     INTERNAL_ERROR = "internal error"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Sealed:
     """A RADIUS attribute that is encrypted anew on each hop, here in clear: session keys, tunnel passwords.
 
@@ -219,7 +221,7 @@ class Sealed:
     value: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Identity:
     """A user whose password was right.
 
@@ -240,7 +242,7 @@ class Identity:
     doubt: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Denied:
     """Primary authentication said no. ``detail`` goes to log and trail only. ``attributes`` as in Identity."""
 
@@ -249,7 +251,7 @@ class Denied:
     attributes: tuple[bytes, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Continue:
     """Nothing is decided yet: the upstream server has said ``attributes`` to the user's device and waits for its
     answer, in a request that bears ``state`` (which is the front door's to choose)."""
@@ -273,7 +275,7 @@ SUCCESS = "Success. Logging you in..."  # administrators' scripts look for this 
 ACCESS_DENIED = "Access denied."  # all that a refused user is told
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ask:
     """What policy wants of the second factor: what was typed, what is allowed in which order of preference,
     and whether the appliance can show a prompt (``can_prompt``), also of where to enroll (``can_enroll``).
@@ -289,7 +291,7 @@ class Ask:
     entry: Entry | None = field(default=None, repr=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Allowed:
     """The second factor was given, or is not asked of this user (``factor`` says which: ``passcode``,
     ``push``, ``bypass code``, ``bypass status``, ``not enrolled`` ...). ``message`` is shown to the user."""
@@ -301,7 +303,7 @@ class Allowed:
     detail: str = ""  # for log and trail: which policy let the user in
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Refused:
     """The second factor was not given. ``message`` is shown to the user and must not tell
     whether the user exists."""
@@ -312,7 +314,7 @@ class Refused:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Prompt:
     """The user must answer ``text``. ``resume`` is what the second factor needs to understand the answer."""
 
@@ -340,7 +342,7 @@ class SecondFactor(Protocol):
 # ---------------------------------------------------------------- what goes back
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Accept:
     message: str
     attributes: tuple[bytes, ...] = ()
@@ -348,7 +350,7 @@ class Accept:
     doubt: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reject:
     """``reason`` is for the choice of a result code where the protocol has several, not for the user."""
 
@@ -357,7 +359,7 @@ class Reject:
     reason: str = field(default="", compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Challenge:
     """``state`` is opaque, printable, at most 32 bytes, and redeemed once."""
 
@@ -384,7 +386,7 @@ class Authenticates(Protocol):
 # ---------------------------------------------------------------- what is kept
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LoginRecord:
     """One decided login, as log and ``authproxy explain`` show it (``result``: accept, reject, challenge).
     ``dn`` is empty but for LDAP."""
@@ -449,7 +451,7 @@ class Journal(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PendingChallenge:
     """What a challenge State stands for; bound to the section, the appliance and the name as typed."""
 

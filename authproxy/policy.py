@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from authproxy.model import Ask, Choice, Factor, Identity, Passcode, Reason, Typed
+from authproxy.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Rules:
     """What a section's administrator decided. ``factors`` is in order of preference."""
 
@@ -21,14 +20,14 @@ class Rules:
     verified_push: str = "none"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Exempt:
     """Primary authentication is enough for this user."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Forbidden:
     """No second factor can make this login good."""
 

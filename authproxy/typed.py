@@ -5,9 +5,10 @@ Pure. The field stays bytes, because appliances send passwords in any encoding.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from authproxy.model import AUTO, Choice, Factor, Passcode, Typed
+from authproxy.value import value
 
 _SHORTEST_CODE, _LONGEST_CODE = 6, 10
 _SHORTEST_OTP, _LONGEST_OTP = 32, 48
@@ -48,7 +49,7 @@ def _code(word: str) -> Passcode | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Field:
     """A password field taken apart. ``password`` is what primary authentication gets."""
 
@@ -56,7 +57,7 @@ class Field:
     typed: Typed | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class WholePassword:
     """The field is the password (challenge mode, ``allow_concat=false``)."""
 
@@ -64,7 +65,7 @@ class WholePassword:
         return Field(data)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class WholeFactor:
     """The field is the factor or the passcode (``radius_server_duo_only``)."""
 
@@ -72,7 +73,7 @@ class WholeFactor:
         return Field(b"", read_factor(data.decode("utf-8", "replace")))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Appended:
     """``password,push``: cut at the last delimiter if what follows names a factor or looks like a code.
 

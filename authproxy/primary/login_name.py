@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from authproxy.value import value
 
 _MAX_LENGTH = 1024  # bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LoginName:
     """``account`` is what stands behind the backslash, with the ``@domain`` if there is one; ``realm`` is what
     stands before the backslash, in lower case."""

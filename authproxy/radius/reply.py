@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
 from authproxy.model import Accept, Challenge, Continue, Outcome, Reject, Sealed
@@ -24,12 +23,13 @@ from authproxy.radius.packet import (
     encode_response,
 )
 from authproxy.radius.seal import Seal
+from authproxy.value import value
 
 _MOST_MESSAGES: Final = 4  # times 253 octets: no appliance shows more
 _ROOM: Final = MAX_LENGTH - HEADER_LENGTH - 18  # without header and Message-Authenticator
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reply:
     """``left_out`` counts the passed-through attributes for which there was no room."""
 

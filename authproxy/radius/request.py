@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from hashlib import blake2s
 from typing import Final
 from unicodedata import category
@@ -30,6 +29,7 @@ from authproxy.radius.packet import (
 from authproxy.radius.passthrough import PassThrough
 from authproxy.radius.password import reveal
 from authproxy.radius.vendors import ClientAddress, unwrap_static_challenge
+from authproxy.value import value
 
 ONLY_PAP: Final = "only PAP is supported here"
 MOST_PROXY_STATES: Final = 16
@@ -43,7 +43,7 @@ _NEW_IN_EACH = frozenset((
 _UNPRINTABLE = frozenset(("Cc", "Zl", "Zp"))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Fields:
     """What of a request matters here. ``password`` is still hidden; ``method`` is what was sent in its place, EAP
     before others."""
@@ -55,7 +55,7 @@ class Fields:
     method: Method | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unusable:
     """A request that can only be rejected; ``why`` tells the administrator what to change."""
 

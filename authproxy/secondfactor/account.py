@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 import sqlalchemy as sa
@@ -12,9 +11,10 @@ from authproxy.secondfactor.lockout import Strikes
 from authproxy.secondfactor.policy_merge import DEFAULT_POLICY, Effective
 from authproxy.store.statements import Connection, compiled
 from authproxy.store.tables import aliases, device_users, devices, groups, user_groups, users
+from authproxy.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Device:
     """Something that makes one-time codes. See ``store.tables.devices``."""
 
@@ -45,7 +45,7 @@ class Standing(Enum):
     DISABLED = 2
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Account:
     """``policy``: what applies to this login, once it was looked up."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import sqlalchemy as sa
@@ -16,6 +15,7 @@ from authproxy.secondfactor.rulebook import Rulebook
 from authproxy.secondfactor.wording import DENIED
 from authproxy.store.statements import Connection, compiled
 from authproxy.store.tables import phone_users, security_keys, user_groups
+from authproxy.value import value
 
 NOT_ENROLLED: Final = "not enrolled"
 BYPASS_STATUS: Final = "bypass status"
@@ -32,7 +32,7 @@ _THINGS = compiled(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Admission:
     """To one application. ``own``: what its settings decide. ``client_ip``: the user's address as the appliance or
     the application says it, or "". ``groups``: IDs; who is in none of them is refused, if there are any. To enroll

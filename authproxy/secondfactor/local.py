@@ -7,7 +7,6 @@ the section is set up, and who is not known is asked like a user without a phone
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 
@@ -55,13 +54,14 @@ from authproxy.secondfactor.wording import (
 )
 from authproxy.store.statements import Connection
 from authproxy.store.writer import Writer
+from authproxy.value import value
 
 _NO_PHONE = "no phone of the user takes pushes: only an administrator can answer (`authproxy push`)"
 _MOST_PROMPTS = 3
 _NO_GATEWAYS = Gateways()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Login:
     """``shown``: how many prompts the user has had so far."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from authproxy.value import value
 
 UNTIL_UNLOCKED: Final = 253_402_300_799.0  # the year 9999: no clock ends this lockout
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Strikes:
     """A user's wrong passcodes in a row; ``locked_until`` in epoch seconds."""
 
@@ -19,7 +20,7 @@ class Strikes:
         return self.locked_until is not None and now < self.locked_until
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LockoutRule:
     """``after`` wrong codes in a row lock a user out for ``seconds``, or until an administrator unlocks if that is
     0; never if ``after`` is 0."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from authproxy.model import Allowed, Entry, Factor, Reason, Refused
 from authproxy.secondfactor.account import Account, note_login, note_strikes
@@ -15,12 +14,13 @@ from authproxy.secondfactor.rulebook import Rulebook
 from authproxy.secondfactor.verification import Attempt, Right, Seals, Used, Wrong, verify
 from authproxy.store.statements import Connection
 from authproxy.store.writer import Job
+from authproxy.value import value
 
 _CODES = frozenset((PASSCODE, HARDWARE_TOKEN, SMS))
 _CODES_OR_BYPASS = _CODES | {BYPASS_CODE}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Tried:
     """``has_locked``: this was the attempt that locked the user out."""
 

@@ -7,7 +7,7 @@ number of processes, exactly one sees that. The caller learns of it after the co
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -20,6 +20,7 @@ from authproxy.secondfactor.policy_sections import BYPASS_CODE, HARDWARE_TOKEN, 
 from authproxy.secondfactor.sms_codes import SmsFinding
 from authproxy.store.statements import Connection, Parameters, compiled
 from authproxy.store.tables import bypass_codes, devices
+from authproxy.value import value
 
 _FAR_STEPS = 20  # how far off a wrong code is still explained, either side
 _FAR_CODES = 100
@@ -37,7 +38,7 @@ class Seals(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Right:
     """Accepted, and used up. ``factor``: ``passcode``, ``hardware token``, ``SMS passcode``, ``bypass code``."""
 
@@ -45,14 +46,14 @@ class Right:
     device: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Used:
     """It was right, but not for the first time."""
 
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Wrong:
     """It counts toward a lockout. ``detail`` is for the help desk."""
 
@@ -62,7 +63,7 @@ class Wrong:
 Finding = Right | Used | Wrong
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Attempt:
     """A code as typed. ``tokens``: whether codes of devices and messages may be used here; bypass codes always
     may, as they are the help desk's remedy. ``but``: kinds of codes that a policy leaves out, as
