@@ -25,7 +25,14 @@ class Rule:
 
 
 OUTSIDE = ("twisted", "socket", "asyncio", "threading", "selectors", "ssl", "sqlite3", "sqlalchemy", "subprocess")
-WORDS = ("authproxy.model", "authproxy.errors", "authproxy.secret", "authproxy.typed", "authproxy.policy")
+WORDS = (
+    "authproxy.model",
+    "authproxy.value",
+    "authproxy.errors",
+    "authproxy.secret",
+    "authproxy.typed",
+    "authproxy.policy",
+)
 
 PEOPLES_PAGES = (
     "authproxy.web.admin",
@@ -42,6 +49,7 @@ RULES = (
         "pure modules do no I/O",
         (
             "authproxy.model",
+            "authproxy.value",
             "authproxy.errors",
             "authproxy.secret",
             "authproxy.policy",
@@ -149,11 +157,16 @@ RULES = (
         ("authproxy.config",),
         forbidden=("twisted", "asyncio", "threading", "sqlite3", "sqlalchemy"),
     ),
-    Rule("model knows nobody", ("authproxy.model", "authproxy.errors", "authproxy.secret"), allowed=()),
+    Rule(
+        "values, errors and secrets know nobody",
+        ("authproxy.value", "authproxy.errors", "authproxy.secret"),
+        allowed=(),
+    ),
+    Rule("model knows how values are made", ("authproxy.model",), allowed=("authproxy.value",)),
     Rule(
         "policy and typed know the words only",
         ("authproxy.policy", "authproxy.typed"),
-        allowed=("authproxy.model",),
+        allowed=("authproxy.model", "authproxy.value"),
     ),
     Rule(
         "authenticator knows contracts, not who implements them",
