@@ -102,15 +102,16 @@ class LoginLog:
         if self._is_debug or self._watches(login.section, login.username, login.nas, login.client_ip):
             self._explain(login)
         if login.result == "accept":
-            text = "{section}: {username} from {nas}: {msg} ({how}, {elapsed:.0f} ms)"
+            text = "{section}: {username} from {where}: {msg} ({how}, {elapsed:.0f} ms)"
         else:
-            text = "{section}: {username} from {nas}: {result}: {msg} ({elapsed:.0f} ms)"
+            text = "{section}: {username} from {where}: {result}: {msg} ({elapsed:.0f} ms)"
         _log.info(
             text,
             login=login.login_id,
             section=login.section,
             username=login.username,
             nas=login.nas,
+            where=login.nas or login.client_ip or "an unknown address",  # browsers come through no appliance
             client_ip=login.client_ip or "",
             result=login.result,
             reason=login.reason,

@@ -55,8 +55,9 @@ def as_json(login: LoginRecord) -> Shown:
 def _lines(login: LoginRecord) -> Iterator[str]:
     """What came from the network is shown without control characters."""
     story = story_of(login)
+    through = f" from {login.nas}" if login.nas else ""  # a browser comes through no appliance
     source = f" for {login.client_ip}" if login.client_ip else ""
-    yield f"{login.login_id}  {iso(login.at)}  {printable(login.username)} from {login.nas}{source}"
+    yield f"{login.login_id}  {iso(login.at)}  {printable(login.username)}{through}{source}"
     yield f"  [{login.section}] {story.outcome} after {story.elapsed:.1f} ms"
     width = max((len(step.stage) for step in story.steps), default=0)
     for step in story.steps:

@@ -59,6 +59,11 @@ def test_what_the_network_sent_is_shown_without_control_characters(used: Console
     assert shown.replace("\n", "").isprintable()
 
 
+def test_a_login_of_a_browser_names_no_appliance(console: Console) -> None:
+    record(console, "DDDDDDDDDD", "dora", nas="", section="portal")
+    assert "  dora for 198.51.100.7\n" in console.run("explain", "dora")
+
+
 def test_json_keys(used: Console) -> None:
     (login,) = used.json("explain", "AAAAAAAAAA")["logins"]
     assert login == {

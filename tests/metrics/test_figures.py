@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from twisted.internet import reactor
+from twisted.logger import capturedLogs, formatEvent
 
 from authproxy.config.settings import RadiusClientSettings, Transport, UpstreamHost
 from authproxy.errors import PrimaryUnavailable
@@ -49,6 +51,21 @@ def test_a_login_is_counted_with_its_stages() -> None:
     assert value(metrics, "authproxy_login_seconds_sum", **section) == 3.0
     assert value(metrics, "authproxy_stage_seconds_sum", stage="primary", **section) == 0.2
     assert abs(value(metrics, "authproxy_stage_seconds_sum", stage="second factor", **section) - 2.8) < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("nas", "client_ip", "said"),
+    [
+        ("192.0.2.1", "198.51.100.7", "alice from 192.0.2.1: "),
+        ("", "198.51.100.7", "alice from 198.51.100.7: "),
+        ("", None, "alice from an unknown address: "),
+    ],
+)
+def test_the_log_says_whence_a_login_came(nas: str, client_ip: str | None, said: str) -> None:
+    announce = LoginLog(SectionNames("portal", None), Metrics(), None)
+    with capturedLogs() as events:
+        announce(replace(login("accept"), nas=nas, client_ip=client_ip))
+    assert said in str(formatEvent(events[0]))
 
 
 def test_reasons_that_are_not_ours_share_one_label() -> None:

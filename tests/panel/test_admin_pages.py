@@ -217,6 +217,7 @@ def test_new_recovery_codes_are_shown_once(panel: PanelHost) -> None:
     assert (page.status, len(codes)) == (200, 10)
     account = browser.get("/admin/account")
     assert "10 are left" in account.text
+    assert "Account ID DA" in account.text
     assert not any(code in account.html for code in codes)
     assert log_in(panel, admin.email, people.PASSWORD, codes[0]).status == 303
 

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from starlette.responses import JSONResponse, Response
 
 from authproxy.secondfactor import admin_account, admin_passwords, admin_totp, recovery_codes
+from authproxy.secondfactor.account_settings import account_id
 from authproxy.secondfactor.refusals import BadValue
 from authproxy.secondfactor.security_keys import SecurityKey, keys_of
 from authproxy.secondfactor.sessions import Session
@@ -27,8 +28,9 @@ HOME: Final = "/admin/account"
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """``codes``: how many recovery codes are left."""
+    """``codes``: how many recovery codes are left. ``account``: the ID of the whole account."""
 
+    account: str
     keys: list[SecurityKey]
     codes: int
     sessions: list[Session]
@@ -39,6 +41,7 @@ async def show(visit: Visit) -> Response:
 
     def work(connection: sa.Connection) -> Holdings:
         return Holdings(
+            account_id(connection),
             keys_of(connection, owner_of(visit)),
             recovery_codes.count_left(connection, visit.admin),
             admin_account.own_sessions(connection, visit.admin, now),
