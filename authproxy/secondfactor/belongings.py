@@ -28,11 +28,8 @@ class Belongings:
 
 def belongings(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, Belongings]:
     """By user; every one is there."""
-    found = {user_id: Belongings() for user_id in user_ids}
-    for some in chunks(user_ids):
-        query = sa.select(aliases.c.user_id, aliases.c.position, aliases.c.name).where(aliases.c.user_id.in_(some))
-        for user_id, position, name in connection.execute(query):
-            found[user_id].aliases[position] = name
+    named = aliases_of_users(connection, user_ids)
+    found = {user_id: Belongings(named[user_id]) for user_id in user_ids}
     for user_id, groups in groups_of_users(connection, user_ids).items():
         found[user_id].groups.extend(groups)
     phones = {phone.id: phone for phone in some_phones(connection, _linked(connection, phone_users, user_ids))}
@@ -44,6 +41,16 @@ def belongings(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, 
             found[user_id].tokens.append(tokens[token_id])
     for key in keys_of_users(connection, user_ids):
         found[key.owner_id].keys.append(key)
+    return found
+
+
+def aliases_of_users(connection: sa.Connection, user_ids: Sequence[str]) -> dict[str, dict[int, str]]:
+    """By user and place; every user is there."""
+    found: dict[str, dict[int, str]] = {user_id: {} for user_id in user_ids}
+    for some in chunks(user_ids):
+        query = sa.select(aliases.c.user_id, aliases.c.position, aliases.c.name).where(aliases.c.user_id.in_(some))
+        for user_id, position, name in connection.execute(query):
+            found[user_id][position] = name
     return found
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from authproxy.model import Factor, JsonValue
 from authproxy.secondfactor.belongings import (
     Belongings,
+    aliases_of_users,
     belongings,
     owners_of_phones,
     owners_of_tokens,
@@ -54,8 +55,8 @@ def _show_user(user: User, theirs: Belongings, lines: Lines, texted: Container[s
 
 def briefs(connection: sa.Connection, users: Sequence[User]) -> dict[str, JsonValue]:
     """By ID."""
-    theirs = belongings(connection, [user.id for user in users])
-    return {user.id: user_brief(user, theirs[user.id].aliases) for user in users}
+    aliases = aliases_of_users(connection, [user.id for user in users])
+    return {user.id: user_brief(user, aliases[user.id]) for user in users}
 
 
 def show_phones(connection: sa.Connection, phones: Sequence[PhoneRow], lines: Lines) -> list[JsonValue]:
