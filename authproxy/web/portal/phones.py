@@ -27,17 +27,18 @@ async def add(visit: PortalVisit) -> Response:
     )
     if activation is None:
         return visit.home(visit.gettext("The phone was added"))
-    return _scan(visit, phone.id, activation)
+    return _scan(visit, phone, activation)
 
 
 async def activate(visit: PortalVisit) -> Response:
     phone_id, base_url = _id(visit), visit.rooms.base_url
     is_authenticator = visit.form.get("app") == "authenticator"
 
-    def change(connection: sa.Connection) -> NewActivation | NewPipush:
-        return own.activate_anew(connection, visit.who, phone_id, base_url, is_authenticator=is_authenticator)
+    def change(connection: sa.Connection) -> tuple[PhoneRow, NewActivation | NewPipush]:
+        new = own.activate_anew(connection, visit.who, phone_id, base_url, is_authenticator=is_authenticator)
+        return own.own_phone(connection, visit.who, phone_id), new
 
-    return _scan(visit, phone_id, await visit.change(change), is_authenticator=is_authenticator)
+    return _scan(visit, *await visit.change(change), is_authenticator=is_authenticator)
 
 
 async def state(visit: PortalVisit) -> Response:
@@ -73,12 +74,12 @@ async def _phone(visit: PortalVisit) -> PhoneRow:
 
 
 def _scan(
-    visit: PortalVisit, phone_id: str, activation: NewActivation | NewPipush, *, is_authenticator: bool = False
+    visit: PortalVisit, phone: PhoneRow, activation: NewActivation | NewPipush, *, is_authenticator: bool = False
 ) -> Response:
     minutes = max(1, math.ceil((activation.expires - visit.rooms.now()) / 60))
     return visit.render(
         "portal/activate.html",
-        phone_id=phone_id,
+        phone=phone,
         link=activation.url,
         is_authenticator=is_authenticator,
         minutes=minutes,
