@@ -41,7 +41,7 @@ class LineFile:
 
     def write(self, line: str) -> None:
         try:
-            self._file.write(f"{line}\n".encode("utf-8", "backslashreplace"))  # type: ignore[no-untyped-call]
+            self._file.write(f"{line}\n".encode("utf-8", "backslashreplace"))
         except (OSError, AttributeError, ValueError) as error:  # the others: it was closed, and can't be opened
             self._complain(error)
 
@@ -69,7 +69,15 @@ class LineFile:
 
 
 class _AppendedFile(LogFile):
-    """Every line goes to the end of the file, wherever another process has moved that meanwhile."""
+    """Every line goes to the end of the file, wherever another process has moved that meanwhile: but for rotation
+    it takes no lock."""
+
+    def write(self, data: bytes) -> None:
+        if self.shouldRotate():  # type: ignore[no-untyped-call]
+            super().write(data)  # type: ignore[no-untyped-call]
+        else:
+            self._file.write(data)
+            self.size += len(data)
 
     def _openFile(self) -> None:
         super()._openFile()  # type: ignore[no-untyped-call]

@@ -36,31 +36,40 @@ LineSink = Callable[[str], None]
 
 
 @implementer(ILogObserver)
-class Lines:
-    """Turns events into lines for one sink; leaves out what is below the level and Twisted's small talk."""
+class Wanted:
+    """Leaves out what is below the level and Twisted's small talk: looked at once, for all observers."""
 
-    def __init__(self, form: Callable[[LogEvent], str], sink: LineSink, level: LogLevel) -> None:
-        self._form = form
-        self._sink = sink
+    def __init__(self, level: LogLevel, *observers: ILogObserver) -> None:
         self._level = level
+        self._publisher = LogPublisher(*observers)
 
     def __call__(self, event: LogEvent) -> None:
         if is_wanted(event, self._level):
-            self._sink(self._form(event))
+            self._publisher(event)
+
+
+@implementer(ILogObserver)
+class Lines:
+    """Turns events into lines for one sink."""
+
+    def __init__(self, form: Callable[[LogEvent], str], sink: LineSink) -> None:
+        self._form = form
+        self._sink = sink
+
+    def __call__(self, event: LogEvent) -> None:
+        self._sink(self._form(event))
 
 
 @implementer(ILogObserver)
 class Syslog:
     """The host's syslog, with the event's level as priority."""
 
-    def __init__(self, facility: str, level: LogLevel) -> None:
+    def __init__(self, facility: str) -> None:
         syslog.openlog("authproxy", syslog.LOG_PID, getattr(syslog, facility))
-        self._level = level
 
     def __call__(self, event: LogEvent) -> None:
-        if is_wanted(event, self._level):
-            login, text = event.get("login"), message_of(event)
-            syslog.syslog(_SYSLOG_PRIORITY[event["log_level"]], f"[{login}] {text}" if login else text)
+        login, text = event.get("login"), message_of(event)
+        syslog.syslog(_SYSLOG_PRIORITY[event["log_level"]], f"[{login}] {text}" if login else text)
 
 
 class _Forward(logging.Handler):
@@ -78,14 +87,14 @@ class Logging:
     """Where events go at the moment; that may change while the daemon runs."""
 
     def __init__(self) -> None:
-        self._publisher = LogPublisher()
+        self._wanted = Wanted(LogLevel.info)
         self._files: list[LineFile] = []
         self._syslog = SyslogLine()
         self._volume = LogVolume()
         self._lost_before = 0
 
     def __call__(self, event: LogEvent) -> None:
-        self._publisher(event)
+        self._wanted(event)
 
     def change(self, settings: MainSettings, is_debug: bool, stdout: TextIO | None = None) -> None:
         """Goes on as ``[main]`` says. Raises ConfigError if the log file can't be written, or what syslog needs be
@@ -95,18 +104,17 @@ class Logging:
         if settings.log_file and settings.log_dir is not None:
             file = LineFile(settings.log_dir / "authproxy.log", settings.log_max_size, settings.log_max_files)
             files.append(file)
-            observers.append(Lines(TextLine(), file.write, level))
+            observers.append(Lines(TextLine(), file.write))
         if settings.log_stdout:
             form = TextLine() if settings.log_stdout_format == "text" else JsonLine()
-            observers.append(Lines(form, _line_printer(stdout or sys.stdout), level))
+            observers.append(Lines(form, _line_printer(stdout or sys.stdout)))
         if settings.log_syslog:
-            observers.append(Syslog(settings.syslog_facility, level))
+            observers.append(Syslog(settings.syslog_facility))
         sender = self._syslog.use(settings.syslog)
         if sender is not None:
-            observers.append(RemoteSyslog(sender, settings.syslog_facility, level))
-        self._volume.level = level
+            observers.append(RemoteSyslog(sender, settings.syslog_facility))
         observers.append(self._volume)
-        self._publisher, self._files, old = LogPublisher(*observers), files, self._files
+        self._wanted, self._files, old = Wanted(level, *observers), files, self._files
         for each in old:
             self._lost_before += each.lost
             each.close()

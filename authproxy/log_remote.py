@@ -10,37 +10,33 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel
 from zope.interface import implementer
 
 from authproxy.config.settings import SyslogSettings
-from authproxy.log_text import is_wanted, message_of
+from authproxy.log_text import message_of
 from authproxy.syslog_message import SyslogForm
 from authproxy.syslog_sender import SyslogSender
 
 
 @implementer(ILogObserver)
 class RemoteSyslog:
-    """Sends what is at ``level`` or above."""
+    """Sends events as messages of syslog."""
 
-    def __init__(self, sender: SyslogSender, facility: str, level: LogLevel) -> None:
+    def __init__(self, sender: SyslogSender, facility: str) -> None:
         self._sender = sender
         self._form = SyslogForm(facility, socket.gethostname(), os.getpid())
-        self._level = level
 
     def __call__(self, event: LogEvent) -> None:
-        if is_wanted(event, self._level):
-            level = event["log_level"].name
-            self._sender.send(self._form(event["log_time"], level, message_of(event), event))
+        level = event["log_level"].name
+        self._sender.send(self._form(event["log_time"], level, message_of(event), event))
 
 
 @implementer(ILogObserver)
 class LogVolume:
-    """Counts events by level. Debug lines that nobody writes are none."""
+    """Counts events by level."""
 
     def __init__(self) -> None:
-        self.level = LogLevel.info
         self.lines: Counter[str] = Counter({level.name: 0 for level in LogLevel.iterconstants()})
 
     def __call__(self, event: LogEvent) -> None:
-        if is_wanted(event, self.level):
-            self.lines[event["log_level"].name] += 1
+        self.lines[event["log_level"].name] += 1
 
 
 class SyslogLine:

@@ -12,6 +12,9 @@ import time
 from twisted.logger import LogEvent, LogLevel, formatEvent
 
 _LINE_LIMIT = 8192
+_LEVELS = tuple(LogLevel.iterconstants())
+_AND_ABOVE = {lowest: frozenset(level for level in _LEVELS if level >= lowest) for lowest in _LEVELS}
+_OF_NOTE = _AND_ABOVE[LogLevel.warn]
 
 
 class Stamp:
@@ -56,13 +59,14 @@ def _formatted(event: LogEvent) -> str:
 
 
 def is_ours(event: LogEvent) -> bool:
-    return str(event.get("log_namespace", "")).startswith("authproxy")
+    return str(event.get("log_namespace")).startswith("authproxy")
 
 
 def is_wanted(event: LogEvent, lowest: LogLevel) -> bool:
     """Neither below the level, unless it is of a watched login, nor Twisted's small talk."""
     level = event["log_level"]
-    return bool((level >= lowest or event.get("log_watched")) and (level >= LogLevel.warn or is_ours(event)))
+    is_high = level in _AND_ABOVE[lowest] or "log_watched" in event
+    return is_high and (level in _OF_NOTE or is_ours(event))
 
 
 class TextLine:

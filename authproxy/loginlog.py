@@ -7,13 +7,12 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from twisted.logger import Logger
-
 from authproxy.log_text import Stamp
+from authproxy.login_logger import LoginLogger
 from authproxy.metrics import Metrics
 from authproxy.model import SUCCESS, LoginRecord, Step, Watches, watches_nobody
 
-_log = Logger()
+_log = LoginLogger()
 _PRIMARY, _SECONDARY = "Primary authentication", "Secondary authentication"
 _STATUS = {
     **dict.fromkeys(("ok", "allowed", "exempt", "failmode safe", "primary-only"), "Allow"),

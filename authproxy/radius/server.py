@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import DatagramProtocol
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from authproxy.config.settings import RadiusServerSettings
+from authproxy.login_logger import LoginLogger
 from authproxy.metrics import Metrics
 from authproxy.model import Authenticates, AuthRequest, Continue, Outcome, Reject, Watches, watches_nobody
 from authproxy.radius import droplog
@@ -40,7 +40,7 @@ from authproxy.radius.reply import make_reply
 from authproxy.radius.request import ONLY_PAP, Fields, RequestReader, Unusable, read_fields
 from authproxy.radius.signing import SigningRule
 
-_log = Logger()
+_log = LoginLogger()
 
 
 @dataclass(slots=True, eq=False)  # frozen costs half a microsecond more

@@ -3,18 +3,19 @@ import json
 from pathlib import Path
 
 import pytest
-from twisted.logger import Logger, LogLevel, LogPublisher
+from twisted.logger import Logger, LogLevel
 
 from authproxy.config.settings import MainSettings
 from authproxy.errors import ConfigError
 from authproxy.linefile import LineFile
-from authproxy.log import Lines, start_logging
+from authproxy.log import Lines, Wanted, start_logging
 from authproxy.log_text import JsonLine, Stamp, TextLine
+from authproxy.login_logger import LoginLogger
 
 
 def logged(form: TextLine | JsonLine, text: str, level: LogLevel = LogLevel.info, **fields: object) -> str:
     lines: list[str] = []
-    publisher = LogPublisher(Lines(form, lines.append, LogLevel.info))
+    publisher = Wanted(LogLevel.info, Lines(form, lines.append))
     Logger(namespace="authproxy.test", observer=publisher).emit(level, text, **fields)
     return "\n".join(lines)
 
@@ -42,10 +43,21 @@ def test_a_name_with_line_breaks_can_not_forge_a_second_line() -> None:
 def test_debug_events_and_the_frameworks_small_talk_are_left_out() -> None:
     assert logged(TextLine(), "detail", LogLevel.debug) == ""
     lines: list[str] = []
-    publisher = LogPublisher(Lines(TextLine(), lines.append, LogLevel.info))
+    publisher = Wanted(LogLevel.info, Lines(TextLine(), lines.append))
     Logger(namespace="twisted.internet", observer=publisher).info("Starting factory")
     Logger(namespace="twisted.internet", observer=publisher).warn("something is wrong")
     assert [line.rpartition("] ")[2] for line in lines] == ["something is wrong"]
+
+
+def test_what_is_told_of_logins_reads_like_everything_else() -> None:
+    lines: list[str] = []
+    observer = Wanted(LogLevel.info, Lines(JsonLine(), lines.append))
+    for logger in (Logger(observer=observer), LoginLogger(observer=observer)):
+        logger.namespace = "authproxy.loginlog"
+        logger.info("{username} came", username="alice", login="K7Q2ABCDEF")
+    one, other = (json.loads(line) for line in lines)
+    assert one.pop("time") <= other.pop("time")
+    assert one == other
 
 
 def test_the_stamp_is_utc_with_milliseconds() -> None:
