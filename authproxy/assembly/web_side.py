@@ -13,6 +13,7 @@ from authproxy.assembly.ports import Place, Sockets
 from authproxy.assembly.status_looks import StatusLooks
 from authproxy.config.settings import LdapServerSettings, RadiusServerSettings, Settings, WebSettings
 from authproxy.model import LoginRecord
+from authproxy.secondfactor.attempt_counts import AttemptCounts
 from authproxy.secondfactor.login_figures import LoginFigures
 from authproxy.secondfactor.office import Office
 from authproxy.secondfactor.phone_bus import PhoneBus
@@ -118,6 +119,7 @@ def open_web(settings: Settings, web: WebSettings, around: Surroundings, sockets
         embedded.pushes,
         applications.forget,
         now,
+        AttemptCounts(now),
         around.syncs,
     )
     closers.append(office.close)

@@ -40,8 +40,8 @@ class Composes(Protocol):
 @dataclass(frozen=True, slots=True)
 class Mailroom:
     """``sender``: the address that mail comes from. ``base_url``: of the web side; empty without one. ``now``:
-    epoch seconds. Of the account: ``language``, for whom nobody knows another, and ``name``: who mails say they are
-    from, if it has one."""
+    epoch seconds. Of the account: ``language``, for whom nobody knows another, and ``name``: who mails say they
+    are from, if it has one."""
 
     composes: Composes
     seeds: SeedBox

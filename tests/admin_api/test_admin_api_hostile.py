@@ -20,6 +20,7 @@ from authproxy.config.settings import ServiceSettings
 from authproxy.secondfactor.account_settings import Defaults
 from authproxy.secondfactor.api_permissions import ApiPermission
 from authproxy.secondfactor.applications import add_application
+from authproxy.secondfactor.attempt_counts import AttemptCounts
 from authproxy.secondfactor.authapi import Application
 from authproxy.secondfactor.groups import add_group
 from authproxy.secondfactor.office import Office
@@ -76,6 +77,7 @@ class Inside:
         self.rooms = ApiRooms(
             cast(Office, None), seeds, defaults, "simple", "https://localhost", None, cast(Any, None),
             Lines(), None, cast(Any, None), lambda ikey: None, lambda: 1e9,
+            AttemptCounts(lambda: 1e9),
         )  # fmt: skip
         with self.database.writing() as connection:
             user = add_user(connection, "alice", "simple")

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from authproxy.model import JsonValue
 from authproxy.secondfactor import summary as domain
 from authproxy.secondfactor.api_permissions import ApiPermission
+from authproxy.secondfactor.summary import Attempts
 from authproxy.web.api.admin.operation import Asked, table
 from authproxy.web.api.admin.others import EDITION
 from authproxy.web.api.admin.shapes import TEXT, WHOLE, Schema, record
@@ -34,17 +35,18 @@ def _credits(connection: sa.Connection, asked: Asked) -> JsonValue:
 
 
 def _attempts(connection: sa.Connection, asked: Asked) -> JsonValue:
-    return _counted(connection, asked, "authentication_attempts", of_users=False)
+    since, until = _span(asked)
+    return _told("authentication_attempts", asked.rooms.attempts.of(connection, since, until), since, until)
 
 
 def _user_attempts(connection: sa.Connection, asked: Asked) -> JsonValue:
-    return _counted(connection, asked, "user_authentication_attempts", of_users=True)
-
-
-def _counted(connection: sa.Connection, asked: Asked, name: str, *, of_users: bool) -> JsonValue:
-    """The figures stand there twice: clients look for them in either place."""
     since, until = _span(asked)
-    found = domain.attempts(connection, since, until, of_users=of_users)
+    found = domain.attempts(connection, since, until, of_users=True)
+    return _told("user_authentication_attempts", found, since, until)
+
+
+def _told(name: str, found: Attempts, since: float, until: float) -> JsonValue:
+    """The figures stand there twice: clients look for them in either place."""
     figures: dict[str, JsonValue] = {
         "ERROR": found.error,
         "FAILURE": found.failure,

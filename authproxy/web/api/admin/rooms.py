@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from authproxy.secondfactor.account_settings import Defaults
+from authproxy.secondfactor.attempt_counts import AttemptCounts
 from authproxy.secondfactor.gateways import AsksPush, TextEnd, Texts
 from authproxy.secondfactor.mailroom import Mailroom
 from authproxy.secondfactor.office import Office
@@ -32,4 +33,5 @@ class ApiRooms:
     pushes: AsksPush
     forget: Callable[[str], None]
     now: Callable[[], float]
+    attempts: AttemptCounts
     syncs: SyncDesk | None = None
