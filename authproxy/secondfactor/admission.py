@@ -14,7 +14,7 @@ from authproxy.secondfactor.policy_merge import Effective, Layer
 from authproxy.secondfactor.rulebook import Rulebook
 from authproxy.secondfactor.wording import DENIED
 from authproxy.store.statements import Connection, compiled
-from authproxy.store.tables import phone_users, security_keys, user_groups
+from authproxy.store.tables import phone_apps, phone_users, security_keys, user_groups
 from authproxy.value import value
 
 NOT_ENROLLED: Final = "not enrolled"
@@ -26,7 +26,12 @@ _A_LONG_TIME = 100 * 365 * 86_400.0
 _GROUPS = compiled(sa.select(user_groups.c.group_id).where(user_groups.c.user_id == bindparam("user")))
 _THINGS = compiled(
     sa.union_all(
-        sa.select(phone_users.c.phone_id).where(phone_users.c.user_id == bindparam("user")),
+        sa.select(phone_users.c.phone_id)
+        .select_from(phone_users.outerjoin(phone_apps, phone_apps.c.phone_id == phone_users.c.phone_id))
+        .where(
+            phone_users.c.user_id == bindparam("user"),
+            sa.func.coalesce(phone_apps.c.is_untested, sa.literal_column("0")) == sa.literal_column("0"),
+        ),
         sa.select(security_keys.c.id).where(security_keys.c.user_id == bindparam("user")),
     )
 )

@@ -176,8 +176,12 @@ async def test_trusted_networks_save_the_factor_but_not_the_enrollment(service: 
     denied(await enter(service, "000000", ip="192.0.2.1"), Reason.BAD_PASSCODE, "")
     denied(await enter(service, "000000", ip=None), Reason.BAD_PASSCODE, "")
     denied(await enter(service, "", user="zoe"), Reason.NOT_ENROLLED, "zoe")
-    service.add_user("erin")
+    service.add_phone(service.add_user("erin"))
+    service.change("UPDATE phone_apps SET is_untested = 2")  # it has yet to answer
     denied(await enter(service, "000000", user="erin"), Reason.BAD_PASSCODE, "")
+    service.change("UPDATE phone_apps SET is_untested = 0")
+    assert isinstance(await enter(service, "000000", user="erin"), Allowed)
+    service.change("DELETE FROM phones")
     with service.database.writing() as connection:
         sections = {"trusted_networks": {"networks": "198.51.100.0/24", "require_enrollment": False}}
         policies.change_policy(connection, "x", made, sections=sections)
