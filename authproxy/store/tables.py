@@ -68,6 +68,13 @@ users = Table(
     CheckConstraint("trashed IS NULL OR status = 'disabled'", name="trashed"),
 )
 
+Index(
+    "ix_users_trashed",
+    users.c.trashed,
+    sqlite_where=users.c.trashed.is_not(None),
+    postgresql_where=users.c.trashed.is_not(None),
+)
+
 groups = Table(
     "groups",
     metadata,

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from authproxy.secondfactor.setting_list import SETTINGS
 from authproxy.web.api.admin.openapi import FILE, describe, envelope_of, text
 from authproxy.web.api.admin.operation import Operation
 from authproxy.web.api.admin.operations import OPERATIONS, find
@@ -23,6 +24,17 @@ HERE = int(1e12)
 
 def test_the_file_in_the_docs_is_what_the_table_says() -> None:
     assert (ROOT / FILE).read_text(encoding="utf-8") == text(), "run: python -m authproxy.web.api.admin.openapi"
+
+
+def test_settings_without_effect_are_named_as_such_and_no_others() -> None:
+    page = (ROOT / "docs/admin-api.md").read_text(encoding="utf-8")
+    named = re.search("<!-- settings without effect -->(.*)<!-- until here -->(.*)", page, re.DOTALL)
+    assert named is not None
+    kept = {setting.name for setting in SETTINGS if setting.is_kept_only}
+    assert set(re.findall("`([a-z0-9_]+)`", named[1])) == kept
+    others = {setting.name for setting in SETTINGS} - kept
+    alike = re.compile("password_requires_.*|.*_retention_days")
+    assert {name for name in others if f"`{name}`" in named[2] or alike.fullmatch(name)} == others
 
 
 def test_every_operation_is_described_once_under_a_name_of_its_own() -> None:

@@ -379,6 +379,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_users_directory_id"), "users", ["directory_id"], unique=False)
     op.create_index(op.f("ix_users_email"), "users", ["email"], unique=False)
+    op.create_index(
+        "ix_users_trashed",
+        "users",
+        ["trashed"],
+        unique=False,
+        sqlite_where=sa.text("trashed IS NOT NULL"),
+        postgresql_where=sa.text("trashed IS NOT NULL"),
+    )
     op.create_table(
         "activations",
         sa.Column("hash", sa.LargeBinary(), nullable=False),
