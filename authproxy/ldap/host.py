@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
-from twisted.internet.interfaces import IDelayedCall, IReactorTime, IStreamClientEndpoint
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -22,6 +20,7 @@ from authproxy.ldap.sasl import Mechanism
 from authproxy.ldap.sealed import SealedBinds
 from authproxy.ldap.session import Answer
 from authproxy.ldap.tls import TlsConnections
+from authproxy.ldap.whereabouts import endpoint_of
 from authproxy.metrics_state import HostState
 
 _log = Logger()
@@ -57,7 +56,7 @@ class DirectoryHost:
         self.host, self.port = host, port
         self._clock = reactor
         self._rules = rules
-        self._endpoint = _endpoint(reactor, host, port, rules.patience)
+        self._endpoint = endpoint_of(reactor, host, port, rules.patience)
         self._factory = LdapConnectionFactory(reactor, rules.patience, rules.transport, secure)
         self._service: LdapConnection | None = None
         self._service_waiters: list[Deferred[LdapConnection]] | None = None
@@ -266,16 +265,6 @@ class DirectoryHost:
             self._service.close()
         self._pool.shut()
         self._sealed.shut()
-
-
-def _endpoint(reactor: IReactorTime, host: str, port: int, patience: float) -> IStreamClientEndpoint:
-    """For an address, one without the thread that looks up names and the race between what it finds: they take
-    longer than all the rest of a short connection."""
-    if isIPAddress(host):
-        return TCP4ClientEndpoint(reactor, host, port, timeout=patience)
-    if isIPv6Address(host):
-        return TCP6ClientEndpoint(reactor, host, port, timeout=patience)  # type: ignore[no-untyped-call]
-    return HostnameEndpoint(reactor, host, port, timeout=patience)
 
 
 def _ignore(failure: Failure) -> None:
