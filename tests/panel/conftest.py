@@ -27,7 +27,7 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PanelHost]:
     """One daemon for all tests of a file: each test adds people of its own."""
     from tests.panel.panelhost import PanelHost
 
-    made = PanelHost.make(tmp_path_factory.mktemp("panel") / "host").start()
+    made = PanelHost.make(tmp_path_factory.mktemp("panel") / "host", "request_rate=0").start()
     try:
         yield made
     finally:

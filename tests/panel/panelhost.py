@@ -121,6 +121,7 @@ class PanelHost:
         opened = self.open_session(role)
         cookie = {"name": COOKIE, "value": opened.cookie, "url": self.url, "secure": True, "httpOnly": True}
         context.add_cookies([{**cookie, "sameSite": "Strict"}])
+        context.set_default_timeout(60_000)
         return context.new_page()
 
 

@@ -8,7 +8,7 @@ from authproxy.secondfactor.roles import Role
 from tests.panel.everything import fill, paths
 from tests.panel.panelhost import COOKIE, PanelHost
 from tests.peers.axe import violations
-from tests.phone.chromium import Chromium
+from tests.phone.chromium import Chromium, width_of
 
 _FEWEST = 40  # pages; a walk that finds none proves nothing
 
@@ -28,7 +28,7 @@ def test_axe_finds_nothing_on_any_page(panel: PanelHost, chromium: Chromium) -> 
                 continue  # a part of a page, or a mail in its frame
             seen += answer.status == 200
             found += [f"{path}: {each}" for each in violations(page, *rules)]
-            width = int(page.evaluate("document.documentElement.scrollWidth"))
+            width = width_of(page)
             found += [f"{path}: {width} px wide"] if width > 320 else []
         context.close()
         return seen, found

@@ -186,20 +186,24 @@ def test_a_browser_shows_the_mail_in_its_frame_and_nothing_in_it_works(
 
 
 def look(panel: PanelHost, chromium: Chromium, message_id: str, link: str) -> None:
+    from playwright.sync_api import expect
+
+    from tests.phone.chromium import width_of
+
     page = panel.page(chromium.browser)
     try:
         page.goto(f"/admin/messages/{message_id}")
         frame = page.frame_locator("iframe.mail")
         frame.get_by_text("Hello seen").wait_for()
-        assert frame.get_by_role("link", name=link).count() == 0
+        expect(frame.get_by_role("link", name=link)).to_have_count(0)
         page.get_by_role("button", name="Show links and codes").click()
         frame.get_by_role("link", name=link).wait_for()
-        assert frame.get_by_role("img", name="QR code").is_visible()
+        frame.get_by_role("img", name="QR code").wait_for()
         assert page.evaluate("() => document.querySelector('iframe').contentDocument") is None
         page.set_viewport_size({"width": 320, "height": 800})
-        assert page.evaluate("() => document.documentElement.scrollWidth <= 320")
+        assert width_of(page) <= 320
         for path in ("/admin/invitations", "/admin/messages"):
             page.goto(path)
-            assert page.evaluate("() => document.documentElement.scrollWidth <= 320")
+            assert width_of(page) <= 320
     finally:
         page.context.close()

@@ -9,7 +9,7 @@ import pytest
 from tests.panel.panelhost import PanelHost
 from tests.panel.test_policy_pages import POLICIES, add, save
 from tests.peers.axe import violations
-from tests.phone.chromium import Chromium
+from tests.phone.chromium import Chromium, width_of
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_no_page_is_wider_than_a_small_phone(panel: PanelHost, chromium: Chromiu
         page, widths = panel.page(chromium.browser, width=320), {}
         for path in paths:
             page.goto(path)
-            widths[path] = page.evaluate("document.documentElement.scrollWidth")
+            widths[path] = width_of(page)
         page.context.close()
         return {path: width for path, width in widths.items() if width > 320}
 
