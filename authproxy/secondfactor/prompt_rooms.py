@@ -16,8 +16,10 @@ from authproxy.secondfactor.phone_test import Tests
 from authproxy.secondfactor.portal_login import WithPortal
 from authproxy.secondfactor.prepared import PreparedPushes
 from authproxy.secondfactor.prompt_desk import PromptDesk
+from authproxy.secondfactor.prompt_guests import Guests
 from authproxy.secondfactor.prompt_keys import PromptKeys
 from authproxy.secondfactor.prompt_leaving import Leaving
+from authproxy.secondfactor.prompt_newcomers import Newcomers
 from authproxy.secondfactor.prompt_trying import Trying
 from authproxy.secondfactor.webauthn import Ceremonies
 
@@ -46,16 +48,17 @@ def open_prompts(
         time.time,
         clock.seconds,
     )
+    lines, enrolling = embedded.gateways.lines, embedded.enrolling(base_url, tests)
+    keys = PromptKeys(office, ceremonies, logins, ways)
+    newcomers = Newcomers(embedded.links, enrolling, keys) if embedded.links and enrolling else None
     return PromptDesk(
         office,
         logins,
+        Guests(logins, WithPortal(applications), lines, embedded.book.country_of),
         Trying(logins, prepared),
-        PromptKeys(office, ceremonies, logins, ways),
+        keys,
         Leaving(office, time.time, embedded.locations.location),
-        WithPortal(applications),
-        embedded.gateways.lines,
-        embedded.book.country_of,
+        lines,
         time.time,
-        embedded.links,
-        embedded.enrolling(base_url, tests),
+        newcomers,
     )

@@ -23,6 +23,7 @@ from authproxy.secondfactor.phone_location import Location
 from authproxy.secondfactor.prepared import PreparedPushes
 from authproxy.secondfactor.prompt_attempts import FETCHED_WITHIN
 from authproxy.secondfactor.prompt_desk import KIND, SECONDS, PromptDesk
+from authproxy.secondfactor.prompt_guests import Guests
 from authproxy.secondfactor.prompt_keys import PromptKeys
 from authproxy.secondfactor.prompt_leaving import Leaving
 from authproxy.secondfactor.prompt_stages import Browser, Choosing, Going, PromptRequest, Stage, Waiting
@@ -58,12 +59,11 @@ class Prompts:
         self.desk = PromptDesk(
             self.office,
             logins,
+            Guests(logins, Applications(), service.gateways.lines, lambda address: ""),
             Trying(logins, prepared),
             PromptKeys(self.office, Ceremonies(BASE_URL, now), logins, ways),
             Leaving(self.office, now, lambda address: Location("Bern", "", "Switzerland")),
-            Applications(),
             service.gateways.lines,
-            lambda address: "",
             now,
         )
         self.phone = service.add_phone(service.add_user())

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from authproxy.secondfactor.office import Office
-from authproxy.secondfactor.prompt_desk import SECONDS, FindsApplications, PromptDesk
+from authproxy.secondfactor.portal_login import FindsApplications
+from authproxy.secondfactor.prompt_desk import SECONDS, PromptDesk
 
 
 @dataclass(frozen=True, slots=True)
