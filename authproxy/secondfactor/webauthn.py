@@ -25,9 +25,8 @@ counter, frames of other sites, who owns a credential, and whatever it raises at
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final, cast
+from collections.abc import Callable, Sequence
+from typing import Final
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -36,17 +35,9 @@ from fido2.cose import CoseKey
 from fido2.server import Fido2Server
 from fido2.utils import websafe_encode
 from fido2.webauthn import (
-    Aaguid,
     AttestationConveyancePreference,
-    AttestedCredentialData,
     AuthenticationResponse,
-    AuthenticatorData,
-    AuthenticatorTransport,
-    CredentialCreationOptions,
-    CredentialRequestOptions,
-    PublicKeyCredentialDescriptor,
     PublicKeyCredentialRpEntity,
-    PublicKeyCredentialType,
     PublicKeyCredentialUserEntity,
     RegistrationResponse,
     ResidentKeyRequirement,
@@ -56,21 +47,23 @@ from fido2.webauthn import (
 from authproxy.model import JsonValue
 from authproxy.secondfactor.audit import note
 from authproxy.secondfactor.refusals import AlreadyThere, BadValue
-from authproxy.secondfactor.security_keys import (
-    NewKey,
-    Owner,
-    SecurityKey,
-    add_key,
-    keys_of,
-    note_use,
-)
+from authproxy.secondfactor.security_keys import NewKey, Owner, add_key, keys_of, note_use
 from authproxy.secondfactor.webauthn_challenges import VALID_SECONDS, Bound, Purpose, Taken, issue, take
 from authproxy.secondfactor.webauthn_outcomes import NotProven, Proven, Registered, UserVerification, Why
+from authproxy.secondfactor.webauthn_shapes import (
+    credential_of,
+    descriptor_of,
+    has_odd_flags,
+    is_backed_up,
+    json_of,
+    object_of,
+    origin_of,
+    transports_of,
+)
 
 __all__ = ["Ceremonies", "NotProven", "Proven", "Registered", "UserVerification", "Why"]
 
 _LONGEST_CREDENTIAL: Final = 1023  # bytes; WebAuthn 7.1, step 25
-_TRANSPORTS: Final = frozenset(str(each) for each in AuthenticatorTransport)
 _ALGORITHMS: Final = frozenset(CoseKey.supported_algorithms())
 
 
@@ -107,12 +100,12 @@ class Ceremonies:
             PublicKeyCredentialUserEntity(
                 id=owner.handle, name=owner.name, display_name=owner.display_name or owner.name
             ),
-            [_descriptor(key) for key in keys_of(connection, owner)],
+            [descriptor_of(key) for key in keys_of(connection, owner)],
             resident_key_requirement=ResidentKeyRequirement.DISCOURAGED,
             user_verification=UserVerificationRequirement(verification),
             challenge=issue(connection, bound, verification, self._now()),
         )
-        return _json(options)
+        return json_of(options)
 
     def finish_registration(
         self,
@@ -142,7 +135,7 @@ class Ceremonies:
 
     def _new_key(self, taken: Taken, answer: JsonValue) -> NewKey | NotProven:
         try:
-            said = RegistrationResponse.from_dict(_object(answer))
+            said = RegistrationResponse.from_dict(object_of(answer))
             made = self._server.register_complete(_state(taken), said)
             credential = made.credential_data
             if credential is None or said.raw_id != credential.credential_id:
@@ -152,14 +145,14 @@ class Ceremonies:
                 cbor.encode(credential.public_key),
                 made.counter,
                 str(credential.aaguid),
-                _transports(answer),
+                transports_of(answer),
                 made.is_user_verified(),
-                _is_backed_up(made),
+                is_backed_up(made),
             )
             algorithm = credential.public_key.get(3)
         except Exception as error:
             return _flaw(taken, error)
-        if algorithm not in _ALGORITHMS or _has_odd_flags(made) or len(new.credential_id) > _LONGEST_CREDENTIAL:
+        if algorithm not in _ALGORITHMS or has_odd_flags(made) or len(new.credential_id) > _LONGEST_CREDENTIAL:
             return NotProven(Why.INVALID, f"algorithm {algorithm}, flags {made.flags}")
         return new
 
@@ -175,11 +168,11 @@ class Ceremonies:
         """``{"publicKey": {...}}`` for ``navigator.credentials.get``."""
         bound = Bound(owner, session, Purpose.LOGIN)
         options, _ = self._server.authenticate_begin(
-            [_descriptor(key) for key in keys_of(connection, owner)],
+            [descriptor_of(key) for key in keys_of(connection, owner)],
             user_verification=UserVerificationRequirement(verification),
             challenge=issue(connection, bound, verification, self._now()),
         )
-        return _json(options)
+        return json_of(options)
 
     def finish_authentication(
         self, connection: sa.Connection, owner: Owner, session: str, answer: JsonValue, address: str = ""
@@ -191,56 +184,22 @@ class Ceremonies:
             return taken
         keys = {key.credential_id: key for key in keys_of(connection, owner)}
         try:
-            said = AuthenticationResponse.from_dict(_object(answer))
+            said = AuthenticationResponse.from_dict(object_of(answer))
             shown, handle = said.response.authenticator_data, said.response.user_handle
             key = keys.get(bytes(said.raw_id))
             if key is None or (handle and handle != owner.handle):
                 return NotProven(Why.FOREIGN)
-            self._server.authenticate_complete(_state(taken), [_credential(key)], said)
+            self._server.authenticate_complete(_state(taken), [credential_of(key)], said)
         except Exception as error:
             return _flaw(taken, error)
-        if _has_odd_flags(shown):
+        if has_odd_flags(shown):
             return NotProven(Why.INVALID, f"flags {shown.flags}")
         if (shown.counter or key.sign_count) and shown.counter <= key.sign_count:
             told: dict[str, JsonValue] = {"key": key.id, "counter": shown.counter, "stored": key.sign_count}
             note(connection, "system", "security key refused", owner.name, told, address=address)
             return NotProven(Why.COUNTER, f"{shown.counter} after {key.sign_count}")
-        note_use(connection, key, shown.counter, shown.is_user_verified(), _is_backed_up(shown), self._now())
+        note_use(connection, key, shown.counter, shown.is_user_verified(), is_backed_up(shown), self._now())
         return Proven(key, shown.is_user_verified())
-
-
-def origin_of(url: str) -> str:
-    """As browsers write it: without the port that goes without saying."""
-    parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port not in (None, {"https": 443, "http": 80}.get(parts.scheme)) else ""
-    host = parts.hostname or ""
-    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
-
-
-def _object(answer: JsonValue) -> Mapping[str, object]:
-    return cast("Mapping[str, object]", answer)
-
-
-def _json(options: CredentialCreationOptions | CredentialRequestOptions) -> dict[str, JsonValue]:
-    return cast("dict[str, JsonValue]", json.loads(json.dumps(dict(options))))
-
-
-def _descriptor(key: SecurityKey) -> PublicKeyCredentialDescriptor:
-    transports = [AuthenticatorTransport(each) for each in key.transports]
-    return PublicKeyCredentialDescriptor(
-        type=PublicKeyCredentialType.PUBLIC_KEY, id=key.credential_id, transports=transports or None
-    )
-
-
-def _credential(key: SecurityKey) -> AttestedCredentialData:
-    public_key = CoseKey.parse(cast("Mapping[int, object]", cbor.decode(key.public_key)))
-    return AttestedCredentialData.create(Aaguid.NONE, key.credential_id, public_key)  # the model does not matter
-
-
-def _transports(answer: JsonValue) -> tuple[str, ...]:
-    """The browser's word, as far as it is one we know."""
-    said = cast("dict[str, dict[str, list[str]]]", answer)["response"].get("transports") or []
-    return tuple(sorted(_TRANSPORTS.intersection(str(each) for each in said)))
 
 
 def _state(taken: Taken) -> dict[str, object]:
@@ -256,12 +215,3 @@ def _flaw(taken: Taken, error: Exception) -> NotProven:
     if taken.verification is UserVerification.REQUIRED and "verified flag not set" in text.lower():
         return NotProven(Why.NOT_VERIFIED)
     return NotProven(Why.INVALID, f"{type(error).__name__}: {text}"[:200])
-
-
-def _has_odd_flags(data: AuthenticatorData) -> bool:
-    """Backed up, but not to be backed up: WebAuthn 6.1.3."""
-    return _is_backed_up(data) and not data.flags & AuthenticatorData.FLAG.BE
-
-
-def _is_backed_up(data: AuthenticatorData) -> bool:
-    return bool(data.flags & AuthenticatorData.FLAG.BS)
