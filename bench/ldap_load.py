@@ -14,7 +14,7 @@ from typing import NamedTuple
 from authproxy.ldap import ber, messages, requests
 from authproxy.ldap.filters import Present
 from authproxy.ldap.messages import seal
-from authproxy.ldap.requests import Scope, Search, SimpleBind
+from authproxy.ldap.requests import Scope, Search, SimpleBind, Unbind
 from bench.slapd import BASE, SERVICE_DN, SERVICE_PASSWORD
 
 _PATIENCE = 20.0
@@ -31,6 +31,7 @@ def _success(message_id: int, tag: int) -> bytes:
 _BOUND = _success(1, messages.BIND_RESPONSE)
 _DONE = _success(2, messages.SEARCH_DONE)
 _SERVICE = bind(SERVICE_DN, SERVICE_PASSWORD)
+_UNBIND = seal(2, requests.encode(Unbind()))
 _EVERYTHING = seal(2, requests.encode(Search(f"ou=People,{BASE}".encode(), Scope.SUBTREE, Present("objectClass"))))
 
 
@@ -93,6 +94,24 @@ def read_everything(port: int, times: int) -> tuple[int, float]:
                 total += size
                 tail = (tail + bytes(buffer[max(0, size - len(_DONE)) : size]))[-len(_DONE) :]
         return total, time.monotonic() - began
+
+
+def come_and_go(port: int, count: int, at_once: int = 8) -> None:
+    """Clients that connect, bind and leave, as most applications do for each login."""
+    for _ in range(count // at_once):
+        lines = [_connect(port) for _ in range(at_once)]
+        for line in lines:
+            line.sendall(_SERVICE)
+        for line in lines:
+            if line.recv(4096) != _BOUND:
+                raise RuntimeError("the service account was refused")
+            line.sendall(_UNBIND)
+            line.close()
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def open_many(port: int, count: int, is_bound: bool) -> list[socket.socket]:
