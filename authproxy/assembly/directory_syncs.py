@@ -19,8 +19,8 @@ from authproxy.secondfactor.embedded import Embedded
 from authproxy.secondfactor.invitations import invite_some
 from authproxy.secondfactor.mailroom import Mailroom
 from authproxy.secondfactor.roster import OpensRoster, Roster
+from authproxy.secondfactor.sync_clerk import Invites
 from authproxy.secondfactor.sync_desk import SyncDesk
-from authproxy.secondfactor.sync_store import Invites
 
 
 def open_syncs(

@@ -20,9 +20,10 @@ from authproxy.errors import AuthproxyError
 from authproxy.secondfactor.directories import Directory, find_directory, list_directories
 from authproxy.secondfactor.office import Office, Work
 from authproxy.secondfactor.roster import OpensRoster
-from authproxy.secondfactor.sync import Order, Sync
+from authproxy.secondfactor.sync import Sync
+from authproxy.secondfactor.sync_clerk import Invites
+from authproxy.secondfactor.sync_order import Order
 from authproxy.secondfactor.sync_runs import Mode, Run, fail_interrupted, last_run
-from authproxy.secondfactor.sync_store import Invites
 from authproxy.secondfactor.sync_turn import AlreadyRunning, turn
 
 T = TypeVar("T")

@@ -15,7 +15,8 @@ from authproxy.config.settings import AdClientSettings
 from authproxy.directory.servers import Servers
 from authproxy.secondfactor.directories import Directory, add_directory
 from authproxy.secondfactor.roster import OpensRoster, Roster
-from authproxy.secondfactor.sync import Order, Sync
+from authproxy.secondfactor.sync import Sync
+from authproxy.secondfactor.sync_order import Order
 from authproxy.secondfactor.sync_runs import Mode, Run
 from authproxy.store import tables
 from authproxy.store.engine import Database

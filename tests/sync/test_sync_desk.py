@@ -17,8 +17,8 @@ from authproxy.secondfactor.listing import Window
 from authproxy.secondfactor.office import Office
 from authproxy.secondfactor.refusals import NotFound
 from authproxy.secondfactor.roster import Cursor, Entry, Reading, Roster, Source
-from authproxy.secondfactor.sync import Order
 from authproxy.secondfactor.sync_desk import FULL_EVERY, SyncDesk, due
+from authproxy.secondfactor.sync_order import Order
 from authproxy.secondfactor.sync_runs import Mode, Run, list_runs
 from authproxy.store.engine import Database
 from authproxy.store.tables import sync_runs

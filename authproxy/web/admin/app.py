@@ -27,6 +27,7 @@ from authproxy.web.admin import (
     messages,
     phones,
     policies,
+    policy_places,
     roles,
     search,
     security_keys,
@@ -36,6 +37,7 @@ from authproxy.web.admin import (
     tokens,
     trash,
     user,
+    user_form,
     users,
 )
 from authproxy.web.admin.door import Door
@@ -56,6 +58,7 @@ PAGES: Final[tuple[Page, ...]] = tuple(
         dashboard.PAGES,
         users.PAGES,
         user.PAGES,
+        user_form.PAGES,
         trash.PAGES,
         groups.PAGES,
         phones.PAGES,
@@ -70,6 +73,7 @@ PAGES: Final[tuple[Page, ...]] = tuple(
         login_log.PAGES,
         telephony_log.PAGES,
         search.PAGES,
+        policy_places.PAGES,  # before /admin/policies/{policy}
         policies.PAGES,
         settings.PAGES,
         billing.PAGES,

@@ -15,8 +15,8 @@ from authproxy.secondfactor.lost_update import ChangedMeanwhile, seal
 from authproxy.secondfactor.refusals import BadValue, NotDone, NotFound
 from authproxy.secondfactor.roles import Permission
 from authproxy.secondfactor.roster import DEFAULT_ATTRIBUTES, FIELDS, Kind
-from authproxy.secondfactor.sync import Order
 from authproxy.secondfactor.sync_desk import SyncDesk
+from authproxy.secondfactor.sync_order import Order
 from authproxy.secondfactor.sync_runs import Mode, Run
 from authproxy.web.admin.lists import pager, window_of
 from authproxy.web.admin.page import Page
