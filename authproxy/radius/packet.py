@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import md5
 from hmac import compare_digest
-from hmac import digest as hmac_digest
 from struct import Struct
 from typing import Final
 
 from authproxy.errors import AuthproxyError
+from authproxy.radius.hmac_md5 import hmac_md5
 
 ACCESS_REQUEST: Final = 1
 ACCESS_ACCEPT: Final = 2
@@ -163,7 +163,7 @@ def is_signature_valid(packet: Packet, secret: bytes, request_authenticator: byt
         unsigned = b"".join((raw[: at + 2], _NO_SIGNATURE, raw[at + 18 :]))
     else:
         unsigned = b"".join((raw[:4], request_authenticator, raw[20 : at + 2], _NO_SIGNATURE, raw[at + 18 :]))
-    return compare_digest(hmac_digest(secret, unsigned, "md5"), raw[at + 2 : at + 18])
+    return compare_digest(hmac_md5(secret, unsigned), raw[at + 2 : at + 18])
 
 
 def encode_request(
@@ -176,7 +176,7 @@ def encode_request(
     """
     head, body = _head_and_body(code, identifier, attributes)
     unsigned = b"".join((head, authenticator, _SIGNATURE_HEAD, _NO_SIGNATURE, body))
-    return b"".join((head, authenticator, _SIGNATURE_HEAD, hmac_digest(secret, unsigned, "md5"), body))
+    return b"".join((head, authenticator, _SIGNATURE_HEAD, hmac_md5(secret, unsigned), body))
 
 
 def encode_response(
@@ -189,7 +189,7 @@ def encode_response(
     """
     head, body = _head_and_body(code, identifier, attributes)
     unsigned = b"".join((head, request_authenticator, _SIGNATURE_HEAD, _NO_SIGNATURE, body))
-    tail = b"".join((_SIGNATURE_HEAD, hmac_digest(secret, unsigned, "md5"), body))
+    tail = b"".join((_SIGNATURE_HEAD, hmac_md5(secret, unsigned), body))
     return b"".join((head, _response_authenticator(head, request_authenticator, tail, secret), tail))
 
 
