@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
+import sqlalchemy as sa
 
 from authproxy.cli.amounts import counted
 from authproxy.cli.context import Shell, Shown, service_command
 from authproxy.cli.moments import iso
 from authproxy.cli.rowfile import FILE, read_rows, refuse
 from authproxy.model import JsonValue
-from authproxy.secondfactor import aliases, groups, user_rows, users
+from authproxy.secondfactor import aliases, groups, trash, user_rows, users
 from authproxy.secondfactor.audit import note, shell_actor
 
 STATUS = click.Choice(users.STATUSES)
@@ -129,6 +131,35 @@ def delete(shell: Shell, name: str) -> None:
     shell.show({"deleted": user.username, "user_id": user.id}, f"deleted {user.username}")
 
 
+@command.command("trash")
+@click.argument("name")
+@service_command
+def trash_(shell: Shell, name: str) -> None:
+    """Move a user to the trash: refused from now on, and deleted after some days."""
+    _move(shell, name, trash.send_to_trash, "user trash", "is in the trash")
+
+
+@command.command("restore")
+@click.argument("name")
+@service_command
+def restore(shell: Shell, name: str) -> None:
+    """Bring a user back from the trash, as before."""
+    _move(shell, name, trash.restore, "user restore", "is back")
+
+
+def _move(
+    shell: Shell, name: str, does: Callable[[sa.Connection, users.User, float], bool], action: str, told: str
+) -> None:
+    with shell.writing() as connection:
+        user = users.find_user(connection, name, shell.mode)
+        is_news = does(connection, user, time.time())
+        after, others = users.user_by_id(connection, user.id), aliases.aliases_of(connection, user)
+        if is_news:
+            status, before = {"status": after.shown_status}, {"status": user.shown_status}
+            note(connection, shell_actor(), action, user.username, status, before=before)
+    shell.show(as_json(after, others), f"{user.username} {told}")
+
+
 @command.command("group-status")
 @click.argument("group")
 @click.argument("status", type=STATUS)
@@ -169,7 +200,7 @@ def as_json(user: users.User, other_names: list[str] | None = None) -> Shown:
         "display_name": user.display_name,
         "aliases": list[JsonValue](other_names or []),
         "email": user.email,
-        "status": user.status,
+        "status": user.shown_status,
         "locked_out": user.is_locked_out(time.time()),
         "groups": list(user.groups),
         "devices": user.devices,

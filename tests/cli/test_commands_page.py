@@ -106,6 +106,8 @@ def test_the_keys_on_the_page_are_those_that_are_printed(lived_in: Console, tmp_
         "user show": ["bob"],
         "user set": ["bob", "--notes", "x"],
         "user unlock": ["bob"],
+        "user trash": ["alice"],
+        "user restore": ["alice"],
         "user delete": ["alice"],
         "user group-status": ["staff", "active"],
         "user import": [users],

@@ -207,3 +207,13 @@ def test_disabling_a_user_ends_what_is_pending(console: Console) -> None:
     )  # fmt: skip
     console.run("user", "set", "alice", "--status", "disabled")
     assert console.rows("SELECT status FROM pushes") == [("cancelled",)]
+
+
+def test_the_trash_gives_back_who_was_put_there(console: Console) -> None:
+    console.run("user", "add", "alice", "--status", "bypass")
+    assert console.json("user", "trash", "alice")["status"] == "pending deletion"
+    assert console.json("user", "trash", "alice")["status"] == "pending deletion"
+    assert [user["status"] for user in console.json("user", "list")["users"]] == ["pending deletion"]
+    assert "restore the user first" in console.fails("user", "set", "alice", "--status", "active")
+    assert console.json("user", "restore", "alice")["status"] == "bypass"
+    assert [action for action, *_ in console.audit()] == ["user add", "user trash", "user restore"]
