@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 
+from authproxy.model import Reason
+from authproxy.secondfactor.policy_sections import SECTIONS
+from authproxy.secondfactor.roles import Permission
+from authproxy.secondfactor.setting_list import setting_named
 from authproxy.web.pages.catalogue import FOLDER, catalogue, choose
 from authproxy.web.pages.messages import texts, updated
 
@@ -52,3 +56,11 @@ def test_german_is_german() -> None:
     german = catalogue("de")
     assert german.gettext("Log out") == "Abmelden"
     assert german.ngettext("one digit", "%(num)d digits", 6) == "%(num)d Stellen"
+
+
+def test_names_that_the_rooms_behind_the_pages_hold_are_translated_too() -> None:
+    german = catalogue("de")
+    assert german.gettext(Reason.REUSED_PASSCODE) == "Code wurde schon benutzt"
+    assert german.gettext(Permission.VIEW_LOGS) == "Protokolle ansehen"
+    assert german.gettext(setting_named("sms_batch").about) == "Codes in einer SMS"
+    assert german.gettext(SECTIONS["factors"]["allowed"].about) == "die Faktoren, die zählen"

@@ -36,7 +36,7 @@ async def _page(visit: Visit, problem: str = "") -> Response:
         controls = []
         for name in _SETTINGS:
             setting = setting_named(name)
-            controls.append(control(name, name.replace("_", " "), setting.kind, settings[name], setting.about))
+            controls.append(control(name, setting.about, setting.kind, settings[name], name))
         months = credits.months(connection, now)
         return visit.render(
             "admin/billing/show.html",

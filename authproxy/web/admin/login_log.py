@@ -19,9 +19,10 @@ from authproxy.web.admin.export import Row, exported, of_log
 from authproxy.web.admin.lists import ROWS, cursor_of, export_path, log_pager
 from authproxy.web.admin.page import Page
 from authproxy.web.admin.visit import Visit
+from authproxy.web.pages.catalogue import _
 
 HOME: Final = "/admin/logs/authentication"
-RESULTS: Final = ("accept", "reject", "challenge")
+RESULTS: Final = (_("accept"), _("reject"), _("challenge"))
 _COLUMNS: Final = (
     "time", "login_id", "username", "result", "reason", "factor", "device", "section", "client_ip", "nas",
     "elapsed",

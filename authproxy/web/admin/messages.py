@@ -16,9 +16,17 @@ from authproxy.web.admin.framed import framed, with_pictures
 from authproxy.web.admin.lists import pager, window_of
 from authproxy.web.admin.page import Page
 from authproxy.web.admin.visit import Visit
+from authproxy.web.pages.catalogue import _
 
 HOME: Final = "/admin/messages"
-_PURPOSES: Final = ("enrollment", "activation", "passcodes", "administrator", "fraud", "low-credit")
+_PURPOSES: Final = (
+    _("enrollment"),
+    _("activation"),
+    _("passcodes"),
+    _("administrator"),
+    _("fraud"),
+    _("low-credit"),
+)
 _LOOK_SECONDS: Final = 300
 
 

@@ -41,9 +41,7 @@ def sections_of(decided: Sections) -> list[SectionForm]:
     for name, fields in SECTIONS.items():
         section = decided.get(name, {})
         controls = (
-            control(
-                f"{name}.{key}", key.replace("_", " "), field.kind, section.get(key, field.default), field.about
-            )
+            control(f"{name}.{key}", field.about, field.kind, section.get(key, field.default), f"{name}.{key}")
             for key, field in fields.items()
         )
         found.append(SectionForm(name, TITLES[name], name in decided, tuple(controls)))
@@ -59,7 +57,7 @@ def sections_typed(form: Form) -> list[SectionForm]:
             path = f"{name}.{key}"
             typed = given(form, path, field.kind)
             value = list(typed) if isinstance(typed, list) else typed if isinstance(typed, bool) else str(typed)
-            controls.append(control(path, key.replace("_", " "), field.kind, value, field.about))
+            controls.append(control(path, field.about, field.kind, value, path))
         found.append(SectionForm(name, TITLES[name], form.has(f"has.{name}"), tuple(controls)))
     return found
 

@@ -99,7 +99,7 @@ def _control(setting: Setting, settings: AccountSettings, form: Form | None) -> 
     if form is not None:
         typed = given(form, setting.name, setting.kind)
         value = typed if isinstance(typed, bool) else str(typed)
-    return control(setting.name, setting.name.replace("_", " "), setting.kind, value, setting.about)
+    return control(setting.name, setting.about, setting.kind, value, setting.name)
 
 
 async def save(visit: Visit) -> Response:

@@ -15,6 +15,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 from authproxy.web.pages.catalogue import FOLDER
+from authproxy.web.pages.words import words
 
 _PACKAGE: Final = Path(__file__).parents[2]
 _METHODS: Final = [
@@ -34,6 +35,8 @@ def texts() -> Catalog:
     found = Catalog(project="authproxy", fuzzy=False)
     for _file, _line, message, _comments, _context in _extracted():
         found.add(message)
+    for word in words():
+        found.add(word)
     return found
 
 
