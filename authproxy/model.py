@@ -16,12 +16,12 @@ from authproxy.value import value
 SqlValue = str | int | float | bytes | None
 JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
 
-_LOGIN_ID_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+_LOGIN_ID_LETTERS = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789" * 8  # one for each octet
 
 
 def new_login_id() -> str:
     """An ID of 10 characters that a user can read to the help desk over the phone."""
-    return "".join(_LOGIN_ID_ALPHABET[byte & 31] for byte in secrets.token_bytes(10))
+    return secrets.token_bytes(10).translate(_LOGIN_ID_LETTERS).decode()
 
 
 # ---------------------------------------------------------------- the trail
@@ -113,6 +113,22 @@ class AuthRequest:
     dn: str = ""
     conversation: Conversation | None = None
     session: str = ""
+
+    def in_login(self, login_id: str, trail: Trail, conversation: Conversation) -> AuthRequest:
+        """As a part of the login that an earlier request has begun."""
+        return AuthRequest(
+            login_id,
+            self.section,
+            self.username,
+            self.password,
+            self.nas,
+            self.client_ip,
+            trail,
+            self.relayed,
+            self.dn,
+            conversation,
+            self.session,
+        )
 
     @property
     def whence(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from secrets import token_urlsafe
 from typing import Final
 
@@ -89,7 +89,7 @@ class Conversations:
         if not is_bound or pause.conversation.method != request.conversation.method:
             return None
         self._forget(state)
-        return replace(request, login_id=pause.login_id, trail=pause.trail, conversation=pause.conversation)
+        return request.in_login(pause.login_id, pause.trail, pause.conversation)
 
     def _make_room(self, owner: _Owner, now: float) -> None:
         while self._paused:

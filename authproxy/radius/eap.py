@@ -6,10 +6,10 @@ Sources: RFC 3748 4 and 5, RFC 3579 3.1 (a packet longer than 253 octets is spre
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from authproxy.radius.packet import EAP_MESSAGE, attribute
+from authproxy.value import value
 
 _RESPONSE, _FAILURE = 2, 4
 _IDENTITY = 1
@@ -39,7 +39,7 @@ _NAMES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EapResponse:
     """What the client says. ``method`` is the type of a method, None for Identity, Notification and Nak.
     ``name`` is the one inside an Identity or an EAP-MSCHAPv2 response, None elsewhere."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from authproxy.value import value
 
 _FIRST_PROBE, _LONGEST_PROBE = 1.0, 10.0
 
@@ -52,7 +53,7 @@ class Health:
         return wait
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Turn:
     """Ask host number ``index`` up to ``tries`` times; the flags are those of a Question."""
 

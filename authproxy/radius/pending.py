@@ -9,17 +9,17 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from authproxy.radius.packet import Packet
 from authproxy.radius.seal import Seal
+from authproxy.value import value
 
 Body = Callable[[bytes, bytes], list[bytes]]
 """(secret, request authenticator) -> the attributes that hold what is asked, each whole (type, length, value)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class UpstreamReply:
     """A verified reply, the ``host`` that gave it, and what opens its encrypted attributes."""
 
@@ -32,7 +32,7 @@ class NoAnswer(Exception):
     """One upstream host gave no usable answer; the text says which host, and why, for the log."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Question:
     """What is asked of one host, how often, and when to stop early (see Waiting)."""
 
