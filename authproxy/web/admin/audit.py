@@ -18,9 +18,11 @@ from authproxy.web.admin.export import Row, exported, of_log
 from authproxy.web.admin.lists import ROWS, cursor_of, export_path, log_pager
 from authproxy.web.admin.page import Page
 from authproxy.web.admin.visit import Visit
+from authproxy.web.pages.templates import moment
 
 HOME: Final = "/admin/logs/administrators"
 _COLUMNS: Final = ("id", "time", "actor", "action", "object", "address", "detail")
+_MOMENTS: Final = ("expires", "locked_until")  # kept as epoch seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,15 @@ def lines(detail: Mapping[str, JsonValue]) -> list[Line]:
     """A change as a table: the fields that were replaced, or all that was told."""
     before, after = detail.get("before"), detail.get("after")
     if not isinstance(before, dict) or not isinstance(after, dict):
-        return [Line(name, None, _text(value)) for name, value in detail.items()]
+        return [Line(name, None, _said(name, value)) for name, value in detail.items()]
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
-    return [Line(name, _text(before.get(name)), _text(after.get(name))) for name in names]
+    return [Line(name, _said(name, before.get(name)), _said(name, after.get(name))) for name in names]
+
+
+def _said(name: str, value: JsonValue) -> str:
+    if name in _MOMENTS and isinstance(value, float):
+        return moment(value)
+    return _text(value)
 
 
 def _text(value: JsonValue) -> str:
