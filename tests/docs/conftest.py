@@ -6,7 +6,6 @@ import base64
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,12 +82,9 @@ class DocsSite:
         )
         self.daemon = Daemon(directory, config)
         self._make_shim(server)
-        for line in processes[0].stdout or ():
-            assert line == "listening\n"
-            break
-        while not Path(server).exists():
-            assert processes[1].poll() is None
-            time.sleep(0.01)
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "listening\n"
         for name in ("alice", "bob"):
             self.sh(f"authproxy user add {name}", directory)
         self.sh("authproxy user set bob --group contractors", directory)
@@ -127,7 +123,7 @@ class DocsSite:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
         assert done.returncode == 0, f"exit status {done.returncode}\n{text}\n{done.stdout}{done.stderr}"
         return done.stdout
@@ -149,6 +145,6 @@ def docs_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DocsSite]:
             site.daemon.stop()
         for process in processes:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
             if process.stdout is not None:
                 process.stdout.close()

@@ -26,6 +26,7 @@ def serve(path: str) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(path)
         listening.listen()
+        print("listening", flush=True)
         while True:
             connection, _ = listening.accept()
             if os.fork() == 0:

@@ -26,7 +26,8 @@ def paths(panel: PanelHost) -> list[str]:
     save(owner, path, "Strict", factors={"allowed": ["verified_push", "security_key"]})
     owner.submit(f"{POLICIES}/assigned", {"application": "auth", "policy": path.rpartition("/")[2]})
     owner.submit("/admin/billing/enter", {"kind": "purchase", "amount": "250", "note": "invoice 7"})
-    owner.submit("/admin/billing/settings", {"telephony_warning_min": "500", "telephony_at_zero": "send"})
+    limits = {"telephony_warning_min": "500", "telephony_at_zero": "send"}
+    owner.fill("/admin/billing/settings", limits, "/admin/billing")
     return [
         POLICIES,
         f"{POLICIES}/add",

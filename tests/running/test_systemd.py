@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import queue
 import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,19 +57,25 @@ def test_the_instances_differ_in_their_places_only() -> None:
 
 
 class Manager:
-    """What systemd would hear."""
+    """What systemd would hear. It listens all the time: few messages wait for who does not."""
 
     def __init__(self, path: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
-        self._socket.settimeout(60)
+        self._messages: queue.Queue[bytes] = queue.Queue()
+        self._thread = threading.Thread(target=self._listen)
+        self._thread.start()
         self.heard: list[dict[str, str]] = []
+
+    def _listen(self) -> None:
+        while message := self._socket.recv(8192):
+            self._messages.put(message)
 
     def wait_for(self, **fields: str) -> dict[str, str]:
         """The next message with these."""
         give_up = time.monotonic() + 60
         while time.monotonic() < give_up:
-            lines = self._socket.recv(8192).decode().splitlines()
+            lines = self._messages.get(timeout=60).decode().splitlines()
             message = dict(line.split("=", 1) for line in lines)
             self.heard.append(message)
             if fields.items() <= message.items():
@@ -75,6 +83,9 @@ class Manager:
         raise AssertionError(f"{fields} was not among {self.heard}")
 
     def close(self) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ending:
+            ending.sendto(b"", self._socket.getsockname())
+        self._thread.join()
         self._socket.close()
 
 
