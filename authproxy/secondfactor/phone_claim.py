@@ -143,7 +143,7 @@ def claiming(code: str, new: NewApp, now: float) -> Job[Done | None]:
         connection.execute(FORGET_CODES, {"phone": phone_id})
         connection.execute(FORGET_APP, {"phone": phone_id})
         connection.execute(_PLATFORM, {"phone": phone_id, "system": new.platform})
-        untested = mark_of(activation.needs_test, is_first=activation.phone_id is None)
+        untested = _mark_of(activation.needs_test, is_first=activation.phone_id is None)
         _install(connection, phone_id, new, now, untested)
         detail = json.dumps({"phone": phone_id, "kind": new.kind})
         connection.execute(_NOTE, {"now": now, "who": f"user:{user[0]}", "about": str(user[0]), "more": detail})
@@ -154,7 +154,7 @@ def claiming(code: str, new: NewApp, now: float) -> Job[Done | None]:
     return job
 
 
-def mark_of(needs_test: bool, is_first: bool) -> int:
+def _mark_of(needs_test: bool, is_first: bool) -> int:
     """How the table marks an app that has yet to answer; ``is_first``: that it counts only if its user has nothing
     else by then."""
     return 0 if not needs_test else FIRST if is_first else UNTESTED
