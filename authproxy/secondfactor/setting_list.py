@@ -31,7 +31,12 @@ def _kept(name: str, kind: Kind, default: Value) -> Setting:
 
 SETTINGS: Final = (
     Setting("name", Line(100), "", "who mails say they are from"),
-    Setting("language", Word(("EN", "DE", "FR")), "EN", "of mails and of users' pages; until it is set these follow the browser"),
+    Setting(
+        "language",
+        Word(("EN", "DE", "FR")),
+        "EN",
+        "of mails and of users' pages; until it is set these follow the browser",
+    ),
     Setting(
         "lockout_threshold", Whole(1, 9999, (0,)), None, "wrong passcodes in a row that lock a user out; 0: never"
     ),
