@@ -260,7 +260,7 @@ async def test_a_silent_directory_ends_the_connection(make_door: MakeDoor, direc
 async def test_an_idle_connection_is_closed_but_not_one_that_waits_for_a_push(
     make_door: MakeDoor, directory: Directory
 ) -> None:
-    door = make_door(idle_timeout=0.3)
+    door = make_door(idle_timeout=2.0)
     idle, busy = await WireClient.to(door.port), await WireClient.to(door.port)
     busy.send(SimpleBind(ALICE.encode(), b"wonderland"))
     await door.push()
