@@ -40,9 +40,9 @@ def _run(config: Path | None) -> None:
 
     inheritance = Inheritance.take()  # Twisted, once loaded, takes it out of the environment
 
-    from twisted.internet import asyncioreactor
+    from authproxy.running.direct_reactor import DirectReactor
 
-    reactor = asyncioreactor.AsyncioSelectorReactor()
+    reactor = DirectReactor()
     _install(reactor)
 
     from twisted.logger import Logger
