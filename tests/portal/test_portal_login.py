@@ -139,16 +139,6 @@ def test_a_name_that_the_portal_takes_for_anothers_leads_nowhere(portal: Portal)
     assert visitor.get(f"{portal.url}/portal/from/{here}").title == "Look after your devices"
 
 
-def test_who_tries_passwords_has_to_wait_whatever_the_rate_of_requests_is(portal: Portal) -> None:
-    visitor, pages = Visitor(portal.host), []
-    visitor.get(f"{portal.url}/portal/login")
-    while len(pages) < 100 and not (pages and pages[-1].status == 429):
-        pages.append(visitor.post({"username": "nobody", "password": "wrong"}, f"{portal.url}/portal/login"))
-    assert pages[0].status == 403
-    assert pages[-1].status == 429
-    assert "Too many attempts." in pages[-1].text
-
-
 def test_who_is_known_reads_the_accounts_language_and_others_their_browsers(portal: Portal) -> None:
     german = catalogue("de").gettext
     with portal.host.database.writing() as connection:
@@ -178,3 +168,14 @@ def test_a_directory_that_is_down_is_said(portal: Portal, slapd: Slapd) -> None:
         slapd.start()
     assert page.status == 503
     assert "The directory does not answer" in page.text
+
+
+def test_who_tries_passwords_has_to_wait_whatever_the_rate_of_requests_is(portal: Portal) -> None:
+    """The last here: who has tried too often is not let in for a while."""
+    visitor, pages = Visitor(portal.host), []
+    visitor.get(f"{portal.url}/portal/login")
+    while len(pages) < 100 and not (pages and pages[-1].status == 429):
+        pages.append(visitor.post({"username": "nobody", "password": "wrong"}, f"{portal.url}/portal/login"))
+    assert pages[0].status == 403
+    assert pages[-1].status == 429
+    assert "Too many attempts." in pages[-1].text
