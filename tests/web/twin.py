@@ -185,7 +185,7 @@ class TwinWeb:
             return pictures[0] if pictures else None
 
         rates, refusals = Rates(rate, monotonic), Refusals(monotonic)
-        site = Site(api, TwinApplications(), rates, refusals, now, (b"api.test:8443",), logo)
+        site = Site(api, TwinApplications(), rates, refusals, now, (b"api.test:8443",), logo=logo)
         spans = [(ip_address(trusted), ip_address(trusted))] if trusted else []
         sources = Sources(spans)
         listener = WebListener(
