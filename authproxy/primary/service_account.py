@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from typing import TYPE_CHECKING
 
 from authproxy.config.settings import AdClientSettings, AuthType, Transport
 from authproxy.ldap import dn, messages
 from authproxy.ldap.client import LdapConnection
 from authproxy.ldap.dn import DnError
 from authproxy.ldap.host import ServiceBind
-from authproxy.ldap.kerberos import InThread, Kerberos, KerberosLogin, require_kerberos
-from authproxy.ldap.ntlm import Ntlm, NtlmKey
-from authproxy.ldap.sasl_bind import sasl_bind
 from authproxy.ldap.session import Answer
 from authproxy.primary.user_search import bind_operation
+
+if TYPE_CHECKING:
+    from authproxy.ldap.kerberos import InThread
 
 _NTLM = (AuthType.NTLM2, AuthType.NTLM1)
 
@@ -54,35 +55,14 @@ def principal_of(account: str, settings: AdClientSettings) -> str:
 
 def service_bind(settings: AdClientSettings, in_thread: InThread) -> ServiceBind:
     """How the hosts bind it. Raises ConfigError."""
-    if settings.auth_type is AuthType.KERBEROS:
-        return _kerberos_bind(settings, in_thread)
-    if is_sealed(settings):
-        return _ntlm_bind(settings)
+    if settings.auth_type is AuthType.KERBEROS or is_sealed(settings):
+        from authproxy.primary import sealed_bind  # 10 MB of libraries, for these alone
+
+        return sealed_bind.service_bind(settings, in_thread)
     password = settings.service_account_password.reveal_bytes()
     operation = bind_operation(service_name(settings).encode(), password, b"")
 
     def bind(connection: LdapConnection, _host: str) -> Awaitable[Answer]:
         return connection.ask(operation, messages.BIND_RESPONSE)
-
-    return bind
-
-
-def _ntlm_bind(settings: AdClientSettings) -> ServiceBind:
-    key = NtlmKey(settings.service_account_password.reveal())
-    name = service_name(settings)
-
-    def bind(connection: LdapConnection, _host: str) -> Awaitable[Answer]:
-        return sasl_bind(connection, Ntlm(name, key, settings.ntlm_workstation))
-
-    return bind
-
-
-def _kerberos_bind(settings: AdClientSettings, in_thread: InThread) -> ServiceBind:
-    require_kerberos()
-    principal = principal_of(settings.service_account_username, settings)
-    login = KerberosLogin(principal, settings.service_account_password, settings.keytab)
-
-    def bind(connection: LdapConnection, host: str) -> Awaitable[Answer]:
-        return sasl_bind(connection, Kerberos(login, host, connection.channel_binding(), in_thread))
 
     return bind
