@@ -6,11 +6,24 @@ import getpass
 import json
 import time
 from collections.abc import Mapping
+from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy import bindparam
 
 from authproxy.model import JsonValue
+from authproxy.store import statements
 from authproxy.store.tables import audit
+
+_ROW: Final = statements.compiled(
+    audit.insert().values(
+        at=bindparam("now"),
+        actor=bindparam("who"),
+        action=bindparam("did"),
+        object=bindparam("about"),
+        detail=bindparam("told"),
+    )
+)
 
 
 def shell_actor() -> str:
@@ -42,3 +55,16 @@ def note(
             at=time.time(), actor=actor, action=action, object=about, detail=json.dumps(told), address=address
         )
     )
+
+
+def note_at(
+    connection: statements.Connection,
+    now: float,
+    actor: str,
+    action: str,
+    about: str,
+    detail: Mapping[str, JsonValue] | None = None,
+) -> None:
+    """As ``note``, in a job of the writer. ``now``: epoch seconds."""
+    told = json.dumps(dict(detail or {}))
+    connection.execute(_ROW, {"now": now, "who": actor, "did": action, "about": about, "told": told})

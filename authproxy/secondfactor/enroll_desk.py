@@ -12,6 +12,7 @@ from sqlalchemy import bindparam
 from authproxy.secondfactor import activations, invitations
 from authproxy.secondfactor.account import Account, Standing, load_account
 from authproxy.secondfactor.activations import hash_of
+from authproxy.secondfactor.audit import note_at
 from authproxy.secondfactor.enroll_api import Beginning, Closed, Done, Stage, Testing, Waiting, Why
 from authproxy.secondfactor.enroll_links import EnrollLinks, Ticket
 from authproxy.secondfactor.ids import new_id
@@ -51,14 +52,6 @@ _OPEN = compiled(
     )
 )
 _FORGET = compiled(tables.activations.delete().where(tables.activations.c.hash == bindparam("code_hash")))
-_NOTE = compiled(
-    tables.audit.insert().values(
-        at=bindparam("now"),
-        actor=bindparam("who"),
-        action=sa.literal_column("'enroll begin'"),
-        object=bindparam("name"),
-    )
-)
 
 
 class EnrollDesk:
@@ -130,7 +123,7 @@ class EnrollDesk:
         for code in (ticket.code, ticket.credential):
             connection.execute(_FORGET, {"code_hash": hash_of(code)})
             connection.execute(_OPEN, {**opened, "code_hash": hash_of(code)})
-        connection.execute(_NOTE, {"now": now, "who": f"user:{name}", "name": name})
+        note_at(connection, now, f"user:{name}", "enroll begin", name)
         return self._waiting(ticket)
 
     def _stage(self, connection: Connection, ticket: Ticket, account: Account | None) -> Stage:

@@ -3,28 +3,19 @@ configured, a lockout."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 
-import sqlalchemy as sa
 from sqlalchemy import bindparam
 from twisted.logger import Logger
 
+from authproxy.model import JsonValue
+from authproxy.secondfactor.audit import note_at
 from authproxy.secondfactor.gateways import FraudAlert, FraudReport
 from authproxy.secondfactor.lockout import UNTIL_UNLOCKED
-from authproxy.store.statements import Connection, Parameters, compiled
-from authproxy.store.tables import audit, remembered_browsers, users
+from authproxy.store.statements import Connection, compiled
+from authproxy.store.tables import remembered_browsers, users
 from authproxy.store.writer import Writer
 
-_NOTE = compiled(
-    audit.insert().values(
-        at=bindparam("now"),
-        actor=bindparam("actor"),
-        action=sa.literal_column("'fraud report'"),
-        object=bindparam("username"),
-        detail=bindparam("detail"),
-    )
-)
 _LOCK = compiled(users.update().where(users.c.id == bindparam("user")).values(locked_until=bindparam("until")))
 _FORGET = compiled(remembered_browsers.delete().where(remembered_browsers.c.user_id == bindparam("user")))
 
@@ -58,7 +49,7 @@ class FraudDesk:
 
     def _recording(self, report: FraudReport) -> Callable[[Connection], None]:
         now, locks = self._now(), self._locks_user
-        detail = {
+        detail: dict[str, JsonValue] = {
             "application": report.application,
             "client_ip": report.client_ip,
             "login_id": report.login_id,
@@ -67,8 +58,7 @@ class FraudDesk:
         }
 
         def job(connection: Connection) -> None:
-            row: Parameters = {"now": now, "actor": f"user:{report.username}", "username": report.username}
-            connection.execute(_NOTE, {**row, "detail": json.dumps(detail)})
+            note_at(connection, now, f"user:{report.username}", "fraud report", report.username, detail)
             connection.execute(_FORGET, {"user": report.user_id})
             if locks:
                 connection.execute(_LOCK, {"user": report.user_id, "until": UNTIL_UNLOCKED})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import secrets
 from dataclasses import dataclass, field
 from typing import Final
@@ -11,12 +10,14 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
+from authproxy.model import JsonValue
 from authproxy.secondfactor import activations
+from authproxy.secondfactor.audit import note_at
 from authproxy.secondfactor.ids import new_id
 from authproxy.secondfactor.phone_jobs import CANCEL, FORGET_APP, FORGET_CODES, PhoneApp, finding
 from authproxy.secondfactor.seeds import SeedBox
 from authproxy.store.statements import Connection, Parameters, compiled
-from authproxy.store.tables import audit, device_users, devices, phone_apps, phone_users, phones, users
+from authproxy.store.tables import device_users, devices, phone_apps, phone_users, phones, users
 from authproxy.store.writer import Job
 
 UNTESTED: Final = 1
@@ -74,15 +75,6 @@ _GENERATOR_OF = compiled(
         user_id=bindparam("owner"),
         device_id=bindparam("device"),
         position=_LAST_DEVICE.scalar_subquery() + sa.literal_column("1"),
-    )
-)
-_NOTE = compiled(
-    audit.insert().values(
-        at=bindparam("now"),
-        actor=bindparam("who"),
-        action=sa.literal_column("'phone activate'"),
-        object=bindparam("about"),
-        detail=bindparam("more"),
     )
 )
 
@@ -145,8 +137,8 @@ def claiming(code: str, new: NewApp, now: float) -> Job[Done | None]:
         connection.execute(_PLATFORM, {"phone": phone_id, "system": new.platform})
         untested = _mark_of(activation.needs_test, is_first=activation.phone_id is None)
         _install(connection, phone_id, new, now, untested)
-        detail = json.dumps({"phone": phone_id, "kind": new.kind})
-        connection.execute(_NOTE, {"now": now, "who": f"user:{user[0]}", "about": str(user[0]), "more": detail})
+        told: dict[str, JsonValue] = {"phone": phone_id, "kind": new.kind}
+        note_at(connection, now, f"user:{user[0]}", "phone activate", str(user[0]), told)
         app = finding(new.serial)(connection)
         assert app is not None
         return Done(app, ended)

@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from authproxy.secondfactor.activations import has_device
+from authproxy.secondfactor.audit import note_at
 from authproxy.secondfactor.invitations import complete
 from authproxy.secondfactor.phone_claim import FIRST, give_generator
 from authproxy.store.statements import Connection, compiled
-from authproxy.store.tables import audit, devices, phone_apps, phone_users, phones, users
+from authproxy.store.tables import devices, phone_apps, phone_users, phones, users
 from authproxy.store.writer import Job
 
 Tests = Callable[[str], Awaitable[None]]
@@ -56,15 +57,6 @@ _UNTESTED = compiled(
     .where(phone_users.c.user_id == bindparam("owner"), _is_untested)
     .order_by(phone_apps.c.created.desc())
 )
-_NOTE = compiled(
-    audit.insert().values(
-        at=bindparam("now"),
-        actor=bindparam("who"),
-        action=sa.literal_column("'enroll complete'"),
-        object=bindparam("name"),
-        detail=sa.literal_column("'{}'"),
-    )
-)
 
 
 def passing(phone_id: str, now: float) -> Job[None]:
@@ -79,7 +71,7 @@ def passing(phone_id: str, now: float) -> Job[None]:
         for user_id, name in connection.execute(_OWNERS, {"phone": phone_id}).fetchall():
             complete(connection, user_id, now)
             connection.execute(_END_RIVALS, {"owner": user_id})
-            connection.execute(_NOTE, {"now": now, "who": f"user:{name}", "name": name})
+            note_at(connection, now, f"user:{name}", "enroll complete", name)
 
     return job
 

@@ -6,7 +6,6 @@ limit that a site has lifted lifts this one. What administrators send is not cou
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,9 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from authproxy.config.settings_telephony import Limits
+from authproxy.model import JsonValue
+from authproxy.secondfactor.audit import note_at
 from authproxy.secondfactor.reach import Phone
 from authproxy.store.statements import Connection, Parameters, compiled
-from authproxy.store.tables import audit, phones, telephony, users
+from authproxy.store.tables import phones, telephony, users
 
 BY_LOGINS: Final = ("passcodes", "login")
 """Purposes of what somebody can cause who knows a password."""
@@ -32,15 +33,6 @@ _TO_NUMBER: Final = compiled(
 )
 _OF_ALL: Final = compiled(_count)
 _NAME: Final = compiled(sa.select(users.c.username).where(users.c.id == bindparam("owner")))
-_NOTE: Final = compiled(
-    audit.insert().values(
-        at=bindparam("now"),
-        actor=sa.literal_column("'system'"),
-        action=sa.literal_column("'telephony limit'"),
-        object=bindparam("name"),
-        detail=bindparam("more"),
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +72,6 @@ class Rate:
         self._told[option, who] = now + self._limits.seconds
         found = connection.execute(_NAME, keys).fetchone()
         name, seconds = str(found[0]) if found else "nobody", self._limits.seconds
-        told = {"limit": option, "most": most, "seconds": seconds}
-        connection.execute(_NOTE, {"now": now, "name": name, "more": json.dumps(told)})
+        told: dict[str, JsonValue] = {"limit": option, "most": most, "seconds": seconds}
+        note_at(connection, now, "system", "telephony limit", name, told)
         return f"{option}={most} in {seconds} s is reached: what logins of {name} ask for is not sent for now"

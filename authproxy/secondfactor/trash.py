@@ -7,7 +7,6 @@ want that.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -15,10 +14,11 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
+from authproxy.secondfactor.audit import note_at
 from authproxy.secondfactor.pushes import cancel_pushes
 from authproxy.secondfactor.users import User
-from authproxy.store.statements import Connection, Parameters, compiled
-from authproxy.store.tables import audit, device_users, devices, users
+from authproxy.store.statements import Connection, compiled
+from authproxy.store.tables import device_users, devices, users
 from authproxy.store.writer import Writer
 
 _DAY: Final = 86_400.0
@@ -104,15 +104,6 @@ _MOVE: Final = compiled(
     .where(_mine)
     .values(trashed=bindparam("now"), restores_to=users.c.status, status=sa.literal_column("'disabled'"))
 )
-_NOTE: Final = compiled(
-    audit.insert().values(
-        at=bindparam("now"),
-        actor=sa.literal_column("'system'"),
-        action=bindparam("action"),
-        object=bindparam("username"),
-        detail=bindparam("detail"),
-    )
-)
 
 
 def _delete_some(connection: Connection, now: float, before: float) -> int:
@@ -121,7 +112,7 @@ def _delete_some(connection: Connection, now: float, before: float) -> int:
     for user_id, username in rows:
         connection.execute(_DELETE_GENERATORS, {"user": user_id})
         connection.execute(_DELETE, {"user": user_id})
-        _note(connection, now, "user delete", username, "was in the trash long enough")
+        note_at(connection, now, "system", "user delete", username, {"why": "was in the trash long enough"})
     return len(rows)
 
 
@@ -129,10 +120,5 @@ def _move_some(connection: Connection, now: float, before: float) -> int:
     rows = connection.execute(_IDLE, {"before": before}).fetchall()
     for user_id, username in rows:
         connection.execute(_MOVE, {"user": user_id, "now": now})
-        _note(connection, now, "user trash", username, "has not logged in for long")
+        note_at(connection, now, "system", "user trash", username, {"why": "has not logged in for long"})
     return len(rows)
-
-
-def _note(connection: Connection, now: float, action: str, username: str, why: str) -> None:
-    row: Parameters = {"now": now, "action": action, "username": username, "detail": json.dumps({"why": why})}
-    connection.execute(_NOTE, row)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from authproxy.secondfactor.devices import add_totp
 from authproxy.secondfactor.login_search import LoginFilter, search_logins
@@ -31,6 +31,24 @@ def titled(page: Page, text: str) -> None:
     page.get_by_role("heading", level=1, name=text, exact=True).wait_for()
 
 
+def opened(page: Page, name: str) -> Locator:
+    """The card of the device called so, with what can be done to it in sight."""
+    card = page.locator("section", has=page.get_by_role("heading", name=name))
+    card.get_by_text("Rename or delete").click()
+    return card
+
+
+def rename(page: Page, old: str, new: str) -> None:
+    card = opened(page, old)
+    card.get_by_label("Name").fill(new)
+    card.get_by_role("button", name="Rename").click()
+    told(page, "Saved")
+
+
+def delete(page: Page, name: str) -> None:
+    opened(page, name).get_by_role("button", name=f"Delete {name} for good").click()
+
+
 def test_a_phone_is_added_by_a_picture_and_deleted(portal: Portal, chromium: Chromium) -> None:
     def work() -> None:
         with portal.opened(chromium, "bob") as page:
@@ -49,14 +67,8 @@ def test_a_phone_is_added_by_a_picture_and_deleted(portal: Portal, chromium: Chr
             site.approve_test(phone)
             page.get_by_role("heading", name="New phone").wait_for()  # its script has led back
             expect(page.get_by_text("approves logins")).to_have_count(1)
-            card = page.locator("section", has=page.get_by_role("heading", name="New phone"))
-            card.get_by_text("Rename or delete").click()
-            card.get_by_label("Name").fill("Work phone")
-            card.get_by_role("button", name="Rename").click()
-            told(page, "Saved")
-            card = page.locator("section", has=page.get_by_role("heading", name="Work phone"))
-            card.get_by_text("Rename or delete").click()
-            card.get_by_role("button", name="Delete Work phone for good").click()
+            rename(page, "New phone", "Work phone")
+            delete(page, "Work phone")
             told(page, "The phone was deleted")
 
     chromium.run(work)
@@ -94,9 +106,7 @@ def test_a_security_key_is_added_renamed_and_deleted(portal: Portal, chromium: C
             page.get_by_role("button", name="Add a security key").click()
             page.get_by_role("heading", name="Blue key").wait_for()
             told(page, "The security key was added")
-            key = page.locator("section", has=page.get_by_role("heading", name="Blue key"))
-            key.get_by_text("Rename or delete").click()
-            key.get_by_role("button", name="Delete Blue key for good").click()
+            delete(page, "Blue key")
             told(page, "The security key was deleted")
 
     chromium.run(work)
@@ -110,14 +120,8 @@ def test_an_authenticator_app_is_renamed_and_deleted(portal: Portal, chromium: C
 
     def work() -> None:
         with portal.opened(chromium, "bob") as page:
-            app = page.locator("section", has=page.get_by_role("heading", name="My app"))
-            app.get_by_text("Rename or delete").click()
-            app.get_by_label("Name").fill("Old app")
-            app.get_by_role("button", name="Rename").click()
-            told(page, "Saved")
-            app = page.locator("section", has=page.get_by_role("heading", name="Old app"))
-            app.get_by_text("Rename or delete").click()
-            app.get_by_role("button", name="Delete Old app for good").click()
+            rename(page, "My app", "Old app")
+            delete(page, "Old app")
             told(page, "The authenticator app was deleted")
 
     chromium.run(work)
